@@ -92,11 +92,10 @@ impl Basis {
 
     pub(super) fn doubt(&self) -> Doubt {
         let facts = lock(&self.0);
-        let is_incomplete = facts.missing().is_some();
-        match is_incomplete || facts.remarks.iter().any(|remark| remark.is_doubt) {
-            _ if is_incomplete && facts.is_about_absence => Doubt::Rows,
-            true => Doubt::NoRows,
-            false => Doubt::Nothing,
+        match facts.missing() {
+            Some(_) if facts.is_about_absence => Doubt::Rows,
+            None if !facts.remarks.iter().any(|remark| remark.is_doubt) => Doubt::Nothing,
+            _ => Doubt::NoRows,
         }
     }
 
@@ -113,10 +112,7 @@ impl Basis {
 
     /// Prints the age of an old archive.
     pub(super) fn tell_age(&self, terminal: Terminal) {
-        let fresh_at = lock(&self.0)
-            .archive
-            .as_ref()
-            .and_then(|basis| basis.fresh_at);
+        let fresh_at = lock(&self.0).archive.as_ref().and_then(|it| it.fresh_at);
         let Some(age) = fresh_at.map(|at| at.age_at(Timestamp::now())) else {
             return;
         };

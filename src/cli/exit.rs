@@ -272,6 +272,10 @@ impl From<report::Error> for Failure {
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         use query::Error;
+        let error = match error {
+            Error::Archive(error) => return error.into(),
+            error => error,
+        };
         let (status, hint) = match &error {
             Error::UnknownName { .. } => (Status::Unknown, ""),
             Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, ""),
@@ -287,7 +291,7 @@ impl From<query::Error> for Failure {
                 Status::UnusableArchive,
                 "`archiver verify` says what is wrong, and what to do",
             ),
-            Error::Read(_) | Error::Write(_) => (Status::Failed, ""),
+            Error::Read(_) | Error::Write(_) | Error::Archive(_) => (Status::Failed, ""),
         };
         let hint = Some(hint).filter(|hint| !hint.is_empty());
         Self::of(status, &error).hinted(hint)

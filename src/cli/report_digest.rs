@@ -8,7 +8,7 @@ use archiver::core::model::DropletId;
 use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
-use archiver::query::report::{self, Kind, Library, Parameter, Report, WithTotal};
+use archiver::query::report::{self, Library, Report, WithTotal};
 use archiver::query::status::counted;
 use archiver::query::{self, Filter};
 
@@ -46,9 +46,6 @@ pub(super) fn run(
     flags: &AnswerFlags,
     library: &Library,
 ) -> Result<Status, Failure> {
-    for problem in library.problems() {
-        context.terminal.warning(&problem.to_string());
-    }
     if flags.output == Format::Table && flags.columns.is_empty() && !context.has_several() {
         return print_lines(context, flags, library);
     }
@@ -154,7 +151,8 @@ fn asked<'a>(
     droplets: Option<&[DropletId]>,
 ) -> Vec<Answer<'a>> {
     let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
-    let is_about = |report: &&Report| droplets.is_none() || droplet_parameter(report).is_some();
+    let is_about =
+        |report: &&Report| droplets.is_none() || report.droplet_parameters().next().is_some();
     let reports = library.reports().iter().filter(has_defaults);
     let reports: Vec<&Report> = reports.filter(is_about).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -166,6 +164,7 @@ fn asked<'a>(
                 connection: &connection,
                 now,
                 zone,
+                narrow: &|filter| filter,
             };
             Ok(ask(report, &context, droplets)?)
         });
@@ -179,11 +178,6 @@ pub(super) fn ids_text(droplets: &[DropletId]) -> String {
     ids.join(",")
 }
 
-fn droplet_parameter(report: &Report) -> Option<&Parameter> {
-    let mut parameters = report.parameters.iter();
-    parameters.find(|it| it.kind == Kind::Droplets)
-}
-
 fn ask(
     report: &Report,
     context: &report::Context<'_>,
@@ -191,7 +185,7 @@ fn ask(
 ) -> Result<Counted, report::Error> {
     let connection = context.connection;
     let mut texts = BTreeMap::new();
-    if let Some((parameter, droplets)) = droplet_parameter(report).zip(droplets) {
+    if let Some((parameter, droplets)) = report.droplet_parameters().next().zip(droplets) {
         texts.insert(parameter.name.clone(), ids_text(droplets));
     }
     let bound = report.bind(&texts, context)?;

@@ -18,7 +18,7 @@ use super::attempt::audit_seconds;
 use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
-use super::status_lines::Report;
+use super::status_lines::{Lines, Report};
 use super::union::{self, Question, Said};
 
 /// Flags of `archiver status`.
@@ -81,7 +81,11 @@ fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Stat
     let question = Question::new(flags, &Filter::default(), Order::default());
     let answer = question.print(context, |own, rows| {
         let report = read(own, arguments, now)?;
-        write_listings(&report.status.listings, rows).map_err(query::Error::Write)?;
+        let mut listings = report.status.listings.iter();
+        let written = rows.header(&LISTING.map(Heading::named));
+        let written = written
+            .and_then(|()| listings.try_for_each(|listing| rows.row(&listing_values(listing))));
+        written.map_err(query::Error::Write)?;
         if flags.output == Format::Html {
             own.terminal.note(&report.status.verdict.text);
         }
@@ -130,7 +134,12 @@ fn print_pages(
             let account = account.map_or(String::new(), |account| format!("{account}: "));
             let verdict = format!("{account}{}", status.verdict.text);
             writeln!(stdout, "{}\n", wrapped(&visible(&verdict), width, 2))?;
-            for (name, text) in report.lines(&flags.tz, now) {
+            let lines = Lines {
+                report,
+                zone: &flags.tz,
+                now,
+            };
+            for (name, text) in lines.all() {
                 let line = format!("{name:<INDENT$}{}", visible(&text));
                 writeln!(stdout, "{}", wrapped(&line, width, INDENT))?;
             }
@@ -151,12 +160,6 @@ fn print_pages(
     let hidden: Vec<_> = hidden.into_iter().collect();
     answer::tell_hidden(context.terminal, &hidden, "-o json");
     Ok(())
-}
-
-fn write_listings(listings: &[ListingStatus], rows: &mut dyn RowWriter) -> io::Result<()> {
-    rows.header(&LISTING.map(Heading::named))?;
-    let mut listings = listings.iter();
-    listings.try_for_each(|listing| rows.row(&listing_values(listing)))
 }
 
 const LISTING: [&str; 11] = [
@@ -213,29 +216,16 @@ type Table<'a> = (Vec<Heading<'static>>, Vec<Vec<Value<'a>>>);
 /// The listings. A droplet has a name in place of a path.
 fn listing_table(listings: &[ListingStatus]) -> Table<'_> {
     const NAME: usize = 2;
-    let mut headings = LISTING
-        .map(|name| {
-            let heading = Heading::named(name);
-            let (title, rank) = match name {
-                "path" => ("listing", 0),
-                "complete_total" | "covered" => (heading.title, 60),
-                "read_through" => (heading.title, 50),
-                "proven_since" => (heading.title, 40),
-                _ => (heading.title, heading.rank),
-            };
-            let look = if name == "proven_since" {
-                Look::Time
-            } else {
-                heading.look
-            };
-            Heading {
-                title,
-                rank,
-                look,
-                ..heading
-            }
-        })
-        .to_vec();
+    let mut headings = LISTING.map(Heading::named).to_vec();
+    for heading in &mut headings {
+        match heading.name {
+            "path" => (heading.title, heading.rank) = ("listing", 0),
+            "complete_total" | "covered" => heading.rank = 60,
+            "read_through" => heading.rank = 50,
+            "proven_since" => (heading.look, heading.rank) = (Look::Time, 40),
+            _ => {}
+        }
+    }
     headings.remove(NAME);
     let rows = listings.iter().map(|listing| {
         let mut values = listing_values(listing).to_vec();
@@ -307,13 +297,4 @@ fn took(run: &Run) -> Option<i64> {
     let started_at: Timestamp = run.started_at.parse().ok()?;
     let finished_at: Timestamp = run.finished_at.as_deref()?.parse().ok()?;
     Some(finished_at.epoch_seconds() - started_at.epoch_seconds())
-}
-
-impl From<status::Error> for Failure {
-    fn from(error: status::Error) -> Self {
-        match error {
-            status::Error::Read(source) => archiver::query::Error::Read(source).into(),
-            status::Error::Store(source) => source.into(),
-        }
-    }
 }

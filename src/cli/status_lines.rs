@@ -2,7 +2,7 @@
 
 use archiver::archive::LockState;
 use archiver::core::time::{Timestamp, Zone, duration_text};
-use archiver::query::status::{self, Facts, State, ago, counted, grouped};
+use archiver::query::status::{self, State, ago, counted, grouped};
 use serde::Serialize;
 
 /// What is known about one archive; as JSON, for scripts.
@@ -23,30 +23,19 @@ impl Report {
     pub(super) fn is_problem(&self) -> bool {
         self.status.verdict.state != State::Complete
     }
-
-    /// Each line that the archive has.
-    pub(super) fn lines(&self, zone: &Zone, now: Timestamp) -> Vec<(&'static str, String)> {
-        let lines = Lines {
-            report: self,
-            facts: &self.status.facts,
-            zone,
-            now,
-        };
-        lines.all()
-    }
 }
 
 /// The status in lines, for people.
-struct Lines<'a> {
-    report: &'a Report,
-    facts: &'a Facts,
-    zone: &'a Zone,
-    now: Timestamp,
+pub(super) struct Lines<'a> {
+    pub(super) report: &'a Report,
+    pub(super) zone: &'a Zone,
+    pub(super) now: Timestamp,
 }
 
 impl Lines<'_> {
-    fn all(&self) -> Vec<(&'static str, String)> {
-        let facts = self.facts;
+    /// A name and a text for each line that the archive has.
+    pub(super) fn all(&self) -> Vec<(&'static str, String)> {
+        let facts = &self.report.status.facts;
         let is_audited = self.report.status.proof.audited_pages > 0;
         let (droplets, gone) = (grouped(facts.droplets), grouped(facts.droplets_gone));
         let known = |count, text: fn(u64) -> String| (count > 0).then(|| text(count));
@@ -82,20 +71,20 @@ impl Lines<'_> {
 
     fn archive(&self) -> String {
         #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-        let megabytes = self.facts.file_bytes as f64 / 1e6;
+        let megabytes = self.report.status.facts.file_bytes as f64 / 1e6;
         let (path, version) = (&self.report.path, self.report.status.schema_version);
         format!("{path}, {megabytes:.1} MB, schema version {version}")
     }
 
     fn quota(&self) -> Option<String> {
-        let quota = self.facts.quota.as_ref()?;
+        let quota = self.report.status.facts.quota.as_ref()?;
         let left = grouped(quota.remaining.unsigned_abs());
         let at = quota.at.as_deref().map(|at| self.at(at));
         Some(format!("{left} requests left, {}", at.unwrap_or_default()))
     }
 
     fn actions(&self) -> String {
-        let facts = self.facts;
+        let facts = &self.report.status.facts;
         let count = grouped(facts.actions);
         match (&facts.first_action_at, &facts.last_action_at) {
             (Some(first), Some(last)) => {
@@ -128,7 +117,7 @@ impl Lines<'_> {
     }
 
     fn open_actions(&self) -> String {
-        let facts = self.facts;
+        let facts = &self.report.status.facts;
         let Some(oldest) = &facts.oldest_open_action else {
             return "none in progress".to_owned();
         };

@@ -4,7 +4,7 @@ use archiver::core::model::DropletId;
 use archiver::core::time::Timestamp;
 use archiver::output::grouped;
 use archiver::query::status::counted;
-use archiver::sync::{Forecast, ListingReport, ListingResult, Report, Settings};
+use archiver::sync::{Counts, Forecast, ListingReport, ListingResult, Report, Settings};
 use serde::Serialize;
 
 /// The summary for scripts.
@@ -20,10 +20,8 @@ pub(super) struct Summary {
     requests: u64,
     retries: u64,
     faults: u64,
-    inserted: u64,
-    updated: u64,
-    unchanged: u64,
-    rejected: u64,
+    #[serde(flatten)]
+    counts: Counts,
     pub(super) message: Option<String>,
     listings: Vec<ListingSummary>,
 }
@@ -53,10 +51,7 @@ impl Summary {
             requests: report.requests,
             retries: report.retries,
             faults: report.faults,
-            inserted: report.counts.inserted,
-            updated: report.counts.updated,
-            unchanged: report.counts.unchanged,
-            rejected: report.counts.rejected,
+            counts: report.counts,
             message: report.what_is_missing(),
             listings: report.listings.iter().map(ListingSummary::of).collect(),
         }
@@ -118,14 +113,4 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
     );
     let requests = counted(forecast.requests, "request");
     format!("{actions} to read in {pages}: at most {requests}, {time}; nothing was written")
-}
-
-/// The cost of a sync, for scripts.
-pub(super) fn forecast_as_json(forecast: &Forecast) -> serde_json::Value {
-    serde_json::json!({
-        "actions": forecast.actions,
-        "pages": forecast.pages,
-        "requests": forecast.requests,
-        "seconds": forecast.seconds,
-    })
 }

@@ -80,12 +80,11 @@ fn verdict(verification: &Verification) -> String {
         verification.findings.iter().filter(same).count() as u64
     };
     let (errors, notes) = (found(Severity::Error), found(Severity::Note));
+    let notes = (notes > 0).then(|| counted(notes, "note"));
     if errors > 0 {
-        let notes = match notes {
-            0 => String::new(),
-            notes => format!(", {}", counted(notes, "note")),
-        };
-        return format!("not sound: {}{notes}", counted(errors, "error"));
+        let found = [Some(counted(errors, "error")), notes];
+        let found: Vec<_> = found.into_iter().flatten().collect();
+        return format!("not sound: {}", found.join(", "));
     }
     let counts = [
         (verification.actions, "action"),
@@ -93,15 +92,15 @@ fn verdict(verification: &Verification) -> String {
         (verification.syncs, "sync"),
     ];
     let counts = counts.map(|(count, name)| counted(count.unwrap_or(0), name));
-    let notes = match notes {
-        0 => String::new(),
-        notes => format!("; {}", counted(notes, "note")),
-    };
+    let notes = notes.map_or_else(String::new, |notes| format!("; {notes}"));
     format!("sound: {}{notes}", counts.join(", "))
 }
 
 fn words(finding: &Finding) -> String {
-    let severity = finding.severity.as_str();
+    let severity = match finding.severity {
+        Severity::Error => "error",
+        Severity::Note => "note",
+    };
     let example = match (&finding.example, finding.rows) {
         (Some(example), 2..) => format!(" ({}, such as {example})", grouped(finding.rows)),
         (Some(example), _) if !finding.what.contains(example) => format!(" ({example})"),
@@ -109,13 +108,4 @@ fn words(finding: &Finding) -> String {
         _ => String::new(),
     };
     format!("{severity}: {}{example}", finding.what)
-}
-
-impl From<verify::Error> for Failure {
-    fn from(error: verify::Error) -> Self {
-        match error {
-            verify::Error::Read(source) => archiver::query::Error::Read(source).into(),
-            verify::Error::Store(source) => source.into(),
-        }
-    }
 }

@@ -44,6 +44,7 @@ pub(crate) use rows::{RowsError, visit_rows};
 
 use std::io;
 
+use crate::archive;
 use crate::core::model::{ActionId, DropletId};
 use crate::core::similar::did_you_mean;
 
@@ -53,6 +54,9 @@ pub enum Error {
     /// The archive could not be read.
     #[error("cannot read the archive")]
     Read(#[from] rusqlite::Error),
+    /// An archive function failed.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
     /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),

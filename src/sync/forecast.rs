@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::droplet_list::DropletList;
 use super::follow::Following;
 use super::full_scan::may_be_cut;
@@ -25,9 +27,10 @@ pub struct Known {
 }
 
 /// The cost of a sync run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Forecast {
     /// The tags of the scope that no droplet has now.
+    #[serde(skip)]
     pub unused_tags: Vec<UnknownTag>,
     /// The number of actions that are listed but not archived.
     pub actions: u64,

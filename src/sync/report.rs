@@ -4,6 +4,7 @@ use crate::api;
 use crate::api::RejectedRow;
 use crate::archive::{ListingKind, Outcome, Recorded, RunId};
 use crate::core::similar::{did_you_mean, nearest};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -66,7 +67,7 @@ impl fmt::Display for UnknownTag {
 }
 
 /// The numbers of archived rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Actions that are new in the archive.
     pub inserted: u64,
@@ -75,6 +76,7 @@ pub struct Counts {
     /// Actions that were read again without new information.
     pub unchanged: u64,
     /// New and updated actions with a time that cannot be read.
+    #[serde(skip)]
     pub unreadable_times: u64,
     /// Rows without an integer id, or above a size limit.
     pub rejected: u64,

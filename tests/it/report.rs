@@ -19,6 +19,7 @@ fn answer(connection: &Connection, report: &Report, now: Timestamp) -> Vec<Strin
         connection,
         now,
         zone: &zone,
+        narrow: &|filter| filter,
     };
     let bound = report.bind(&BTreeMap::new(), &context).unwrap();
     let mut lines = Lines(Vec::new());

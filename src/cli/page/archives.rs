@@ -161,6 +161,7 @@ impl Page<'_> {
                 connection,
                 now: self.now,
                 zone: &self.arguments.tz,
+                narrow: &|filter| filter,
             };
             let bound = report.bind(&written, &context)?;
             let mut answer = Kept::default();

@@ -147,7 +147,7 @@ fn during() -> Arg {
 /// The flag for the tags of droplets. A report of the user may have a parameter of this name.
 fn tag(report: &Report) -> Option<Arg> {
     let is_taken = report.parameters.iter().any(|it| it.name == TAG);
-    (report.takes_droplets() && !is_taken).then(|| {
+    (report.droplet_parameters().next().is_some() && !is_taken).then(|| {
         Arg::new(TAG)
             .long(TAG)
             .value_name("TAG")

@@ -12,8 +12,8 @@ use std::ffi::OsString;
 use archiver::config::{Config, Environment};
 use archiver::core::time::{Timestamp, Zone, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
-use archiver::query::report::{self, Bound, Kind, Library, Report, RowOrder};
-use archiver::query::{Filter, Term};
+use archiver::query::Filter;
+use archiver::query::report::{self, Bound, Library, Report};
 use clap::Command;
 use rusqlite::Connection;
 
@@ -55,28 +55,29 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    match &arguments.chosen {
-        None if arguments.is_digest => report_digest::run(context, &arguments.answer, library),
-        None => list(context, &arguments.answer, library),
-        Some(chosen) => {
-            let report = library.get(&chosen.name)?;
-            if chosen.is_shown {
-                let sql = if context.terminal.shows_answers {
-                    harmless(&report.sql)
-                } else {
-                    report.sql.clone()
-                };
-                return pager::print(context, |stdout| stdout.write_all(sql.as_bytes()));
-            }
-            run_report(context, chosen, &arguments.answer, report)
+    let flags = &arguments.answer;
+    let Some(chosen) = &arguments.chosen else {
+        for problem in library.problems() {
+            context.terminal.warning(problem);
         }
+        return match arguments.is_digest {
+            true => report_digest::run(context, flags, library),
+            false => list(context, flags, library),
+        };
+    };
+    let report = library.get(&chosen.name)?;
+    if !chosen.is_shown {
+        return run_report(context, chosen, flags, report);
     }
+    let sql = if context.terminal.shows_answers {
+        harmless(&report.sql)
+    } else {
+        report.sql.clone()
+    };
+    pager::print(context, |stdout| stdout.write_all(sql.as_bytes()))
 }
 
 fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Status, Failure> {
-    for problem in library.problems() {
-        context.terminal.warning(&problem.to_string());
-    }
     if flags.output == Format::Table && flags.columns.is_empty() {
         return explain(context, flags, library);
     }
@@ -151,13 +152,7 @@ fn run_report(
             own.basis.note_absence();
         }
         let connection = own.open_archive()?;
-        let texts = known(own, report, &texts);
-        let bound = bound(own, chosen, report, &texts, (&connection, now, &flags.tz));
-        let bound = bound.map_err(|error| match error {
-            // As in `query`, a missing action does not make a misspelt type right.
-            report::Error::UnknownType { .. } => error.into(),
-            error => filter::unresolved(own, flags, error),
-        })?;
+        let bound = bound(own, (chosen, flags), report, &texts, (&connection, now))?;
         check_window(&texts, &bound)?;
         tell_values(own, report, &bound);
         let named = bound.droplets(report);
@@ -174,6 +169,32 @@ fn run_report(
         annotate(context, report, &texts, answer.rows);
     }
     Ok(answer.status)
+}
+
+/// The values of all parameters, with the choice of tags.
+fn bound(
+    context: &Context,
+    (chosen, flags): (&Chosen, &AnswerFlags),
+    report: &Report,
+    texts: &BTreeMap<String, String>,
+    (connection, now): (&Connection, Timestamp),
+) -> Result<Bound, Failure> {
+    let narrow = |filter| {
+        let tags = filter::choice(&chosen.tags);
+        union::known(context, Filter { tags, ..filter })
+    };
+    let surroundings = report::Context {
+        connection,
+        now,
+        zone: &flags.tz,
+        narrow: &narrow,
+    };
+    let bound = report.bind(texts, &surroundings);
+    bound.map_err(|error| match error {
+        // As in `query`, a missing action does not make a misspelt type right.
+        report::Error::UnknownType { .. } => error.into(),
+        error => filter::unresolved(context, flags, error),
+    })
 }
 
 /// Refuses a window that ends before it begins. The texts of times sort by time.
@@ -198,7 +219,7 @@ fn tell_values(context: &Context, report: &Report, bound: &Bound) {
 
 /// The order of the rows of several accounts.
 fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Order {
-    let RowOrder { columns, limit } = report.row_order();
+    let (columns, limit) = report.row_order();
     let way = |is_down| if is_down { Way::Down } else { Way::Up };
     let columns = columns.into_iter();
     let columns = columns.map(|(column, is_down)| (column, way(is_down)));
@@ -213,17 +234,10 @@ fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, Strin
     })
 }
 
-/// The names of the parameters that are droplets.
-fn droplet_parameters(report: &Report) -> impl Iterator<Item = &String> {
-    let parameters = report.parameters.iter();
-    parameters
-        .filter(|parameter| parameter.kind == Kind::Droplets)
-        .map(|parameter| &parameter.name)
-}
-
 /// The droplets and tags that the user named.
 fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Filter {
-    let texts = droplet_parameters(report).filter_map(|name| texts.get(name));
+    let parameters = report.droplet_parameters();
+    let texts = parameters.filter_map(|it| texts.get(&it.name));
     let terms = texts.flat_map(|text| text.split(',')).map(str::trim);
     // What is no droplet gets its error when it is bound.
     let terms = terms
@@ -234,58 +248,6 @@ fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> 
         tags: filter::choice(&chosen.tags),
         ..Filter::default()
     }
-}
-
-/// The texts without the droplets that only other accounts know.
-fn known(
-    context: &Context,
-    report: &Report,
-    texts: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let is_known = |term: &&str| {
-        let droplet = term.trim_start_matches('!').parse::<Term<_>>();
-        let alone = Filter {
-            droplets: droplet.into_iter().collect(),
-            ..Filter::default()
-        };
-        union::narrowed(context, &alone).is_some()
-    };
-    let mut texts = texts.clone();
-    for name in droplet_parameters(report) {
-        if let Some(text) = texts.get_mut(name) {
-            let kept: Vec<_> = text.split(',').map(str::trim).filter(is_known).collect();
-            *text = match kept.as_slice() {
-                [] => "*".to_owned(),
-                kept => kept.join(","),
-            };
-        }
-    }
-    texts
-}
-
-/// The values of all parameters, with the choice of tags.
-fn bound(
-    context: &Context,
-    chosen: &Chosen,
-    report: &Report,
-    texts: &BTreeMap<String, String>,
-    (connection, now, zone): (&Connection, Timestamp, &Zone),
-) -> Result<Bound, report::Error> {
-    let surroundings = report::Context {
-        connection,
-        now,
-        zone,
-    };
-    let mut bound = report.bind(texts, &surroundings)?;
-    if !chosen.tags.is_empty() {
-        let tagged = Filter {
-            tags: filter::choice(&chosen.tags),
-            ..Filter::default()
-        };
-        let tags = union::known(context, tagged).tags;
-        report.keep_tagged(&mut bound, tags, connection)?;
-    }
-    Ok(bound)
 }
 
 /// Tells people what a report cannot know, and what it searched.

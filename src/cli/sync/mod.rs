@@ -19,6 +19,7 @@ use super::monitoring::{self, Failing, MonitoringFlags};
 use super::pager;
 use super::runtime::{Hangup, Overdue, side_by_side, stop_signals};
 use super::scope::ScopeFlags;
+use super::summary;
 use super::terminal::Terminal;
 use one::{Answer, Planned};
 
@@ -183,12 +184,13 @@ impl Outcome<'_> {
     }
 
     fn cost_in_words(&self) -> Option<String> {
-        let Some(Answer::Cost { words, .. }) = &self.answer else {
+        let Some(Answer::Cost(forecast)) = &self.answer else {
             return None;
         };
+        let words = summary::forecast_in_words(forecast);
         Some(match self.context.terminal.account {
             Some(account) => format!("{account}: {words}"),
-            None => words.clone(),
+            None => words,
         })
     }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 use archiver::api::SharedPacer;
 use archiver::archive;
 use archiver::core::cancellation::Cancellation;
-use archiver::sync::{self, Known, Settings};
+use archiver::sync::{self, Forecast, Known, Settings};
 use indicatif::MultiProgress;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Arguments;
 use crate::cli::Context;
@@ -34,13 +33,7 @@ pub(super) struct Planned<'a> {
 #[serde(untagged)]
 pub(super) enum Answer {
     Summary(Summary),
-    Cost {
-        #[serde(flatten)]
-        cost: Value,
-        /// For people.
-        #[serde(skip)]
-        words: String,
-    },
+    Cost(Forecast),
 }
 
 impl<'a> Planned<'a> {
@@ -131,10 +124,6 @@ impl<'a> Planned<'a> {
         for tag in &forecast.unused_tags {
             (context.terminal).warning(&format!("no droplet has {tag}"));
         }
-        let answer = Answer::Cost {
-            cost: summary::forecast_as_json(&forecast),
-            words: summary::forecast_in_words(&forecast),
-        };
-        Ok((Ok(()), Some(answer)))
+        Ok((Ok(()), Some(Answer::Cost(forecast))))
     }
 }

@@ -7,6 +7,7 @@ use super::totals::Totals;
 use crate::archive::LATEST_VERSION;
 use crate::core::account::AccountName;
 use crate::core::time::Timestamp;
+use crate::query;
 use crate::query::status;
 use crate::query::status::ListingStatus;
 use rusqlite::Connection;
@@ -67,7 +68,7 @@ impl Figures {
     ///
     /// # Errors
     /// When the archive cannot be read. The figures then stay as they were.
-    pub fn update(&mut self, connection: &Connection) -> Result<(), status::Error> {
+    pub fn update(&mut self, connection: &Connection) -> Result<(), query::Error> {
         // All statements see the same state, even while a sync writes.
         let tx = connection.unchecked_transaction()?;
         let mut totals = self.totals.clone();
@@ -87,7 +88,7 @@ impl Figures {
 }
 
 impl Holdings {
-    fn read(connection: &Connection, actions: u64, scope: &str) -> Result<Self, status::Error> {
+    fn read(connection: &Connection, actions: u64, scope: &str) -> Result<Self, query::Error> {
         let open = connection.prepare_cached(OPEN)?.query_row([], |row| {
             let count: i64 = row.get("open_actions")?;
             let oldest: Option<String> = row.get("oldest_open_at")?;

@@ -6,8 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use super::definition::NOW;
-use super::{Allowed, Error, Kind, Parameter, Report};
+use super::{Allowed, Error, Kind, NOW, Parameter, Report, flag};
 use crate::core::model::DropletId;
 use crate::core::time::{
     CalendarUnit, TimeError, Timestamp, Zone, parse_duration, parse_since, parse_until,
@@ -23,6 +22,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// The time zone of times without an offset.
     pub zone: &'a Zone,
+    /// Adds to the choice of droplets what is chosen beside the parameters, such as tags.
+    pub narrow: &'a dyn Fn(Filter) -> Filter,
 }
 
 /// The values of all parameters of a report, including the defaults and `now`.
@@ -44,71 +45,28 @@ impl Bound {
         }
     }
 
-    /// The droplets that a parameter names; `None` for all.
-    fn named(&self, parameter: &Parameter) -> Option<Vec<DropletId>> {
-        serde_json::from_str(&self.text(&parameter.name)?).ok()
-    }
-
     /// The droplets that the parameters of a report name; `None` for all.
     #[must_use]
     pub fn droplets(&self, report: &Report) -> Option<Vec<DropletId>> {
-        let lists = report.of_droplets().filter_map(|it| self.named(it));
+        let texts = report
+            .droplet_parameters()
+            .filter_map(|it| self.text(&it.name));
+        let lists = texts.filter_map(|text| serde_json::from_str::<Vec<_>>(&text).ok());
         lists.reduce(|one, other| [one, other].concat())
     }
 }
 
 impl Report {
-    /// True when the report is about droplets that the user may choose.
-    #[must_use]
-    pub fn takes_droplets(&self) -> bool {
-        self.of_droplets().next().is_some()
-    }
-
-    fn of_droplets(&self) -> impl Iterator<Item = &Parameter> {
-        let parameters = self.parameters.iter();
-        parameters.filter(|parameter| parameter.kind == Kind::Droplets)
-    }
-
-    /// Keeps only the droplets with these tags, as last seen.
-    ///
-    /// # Errors
-    /// When a tag is unknown or the archive cannot be read.
-    pub fn keep_tagged(
-        &self,
-        bound: &mut Bound,
-        tags: Choice<String>,
-        connection: &Connection,
-    ) -> Result<(), Error> {
-        let filter = Filter {
-            tags,
-            ..Filter::default()
-        };
-        let tagged = query::droplets_kept(connection, &filter).map_err(of_archive("tag"))?;
-        for parameter in self.of_droplets() {
-            let named = bound.named(parameter);
-            let is_named = |id: &&DropletId| named.as_ref().is_none_or(|ids| ids.contains(*id));
-            let kept: Vec<_> = tagged.iter().flatten().filter(is_named).collect();
-            bound.values.insert(parameter.name.clone(), list(&kept));
-        }
-        Ok(())
-    }
-
     /// Parses the values for the parameters of this report, by name. Missing parameters get their defaults.
     ///
     /// # Errors
-    /// When a parameter does not exist, one without a default is missing, or a text does not match its kind.
+    /// When a parameter without a default is missing, or a text does not match its kind.
     pub fn bind(
         &self,
         written: &BTreeMap<String, String>,
         context: &Context<'_>,
     ) -> Result<Bound, Error> {
-        if let Some(name) = written.keys().find(|name| self.parameter(name).is_none()) {
-            return Err(Error::UnknownParameter {
-                report: self.name.clone(),
-                parameter: name.clone(),
-                known: self.parameters.iter().map(|it| it.name.clone()).collect(),
-            });
-        }
+        debug_assert!(written.keys().all(|name| self.parameter(name).is_some()));
         let now = Value::Text(context.now.to_string());
         let mut values = BTreeMap::from([(NOW.to_owned(), now)]);
         for parameter in &self.parameters {
@@ -132,18 +90,19 @@ impl Report {
         written: Option<&str>,
         context: &Context<'_>,
     ) -> Result<Value, Error> {
-        match (written.map(str::trim), parameter.default.as_deref()) {
-            (None, Some("")) => Ok(Value::Null),
-            (Some(""), _) | (None, None) => Err(Error::NoValue {
-                report: self.name.clone(),
-                parameter: parameter.name.clone(),
-                description: parameter.description.clone(),
-            }),
-            (Some(text), _) | (None, Some(text)) => match parameter.kind {
-                Kind::Droplets => droplets(&parameter.name, text, context.connection),
-                Kind::Types => known_types(&parameter.name, text, context.connection),
-                _ => plain(parameter, text, context.now, context.zone),
-            },
+        let text = match (written.map(str::trim), parameter.default.as_deref()) {
+            (Some(""), _) | (None, None) => {
+                let (name, flag) = (&self.name, flag(&parameter.name));
+                let message = format!("the report `{name}` needs a value for {flag}: ");
+                return Err(Error::Invalid(message + &parameter.description));
+            }
+            (Some(text), _) | (None, Some(text)) => text,
+        };
+        match parameter.kind {
+            Kind::Droplets => droplets(&parameter.name, text, context),
+            _ if text.is_empty() => Ok(Value::Null),
+            Kind::Types => known_types(&parameter.name, text, context.connection),
+            _ => plain(parameter, text, context.now, context.zone),
         }
     }
 }
@@ -181,16 +140,16 @@ fn plain(parameter: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Resu
 
 /// Names the parameter of a value that does not fit it.
 fn invalid(parameter: &str) -> impl FnOnce(String) -> Error {
-    move |message| Error::Value {
-        parameter: parameter.to_owned(),
-        message,
-    }
+    move |message| Error::Invalid(format!("{}: {message}", flag(parameter)))
 }
 
-/// Names the parameter of droplets or types that the archive does not have.
+/// Names the flag of droplets, tags or types that the archive does not have.
 fn of_archive(parameter: &str) -> impl FnOnce(query::Error) -> Error {
     move |source| Error::Droplets {
-        parameter: parameter.to_owned(),
+        parameter: match source {
+            query::Error::UnknownTag { .. } => "tag".to_owned(),
+            _ => parameter.to_owned(),
+        },
         source,
     }
 }
@@ -307,16 +266,21 @@ fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value,
 const ALL: &str = "*";
 
 /// The named droplets. `!web-*` leaves droplets out of those that are named, or of all.
-fn droplets(name: &str, text: &str, connection: &Connection) -> Result<Value, Error> {
-    if text == ALL {
-        return Ok(Value::Text(text.to_owned()));
-    }
-    let terms = parts(text).into_iter().map(str::parse::<Term<_>>);
+fn droplets(name: &str, text: &str, context: &Context<'_>) -> Result<Value, Error> {
+    let terms = match text {
+        "" | ALL => Vec::new(),
+        text => parts(text),
+    };
+    let terms = terms.into_iter().map(str::parse::<Term<_>>);
     let terms = terms.collect::<Result<_, _>>();
-    let filter = Filter {
+    let filter = (context.narrow)(Filter {
         droplets: terms.map_err(|error| invalid(name)(error.to_string()))?,
         ..Filter::default()
-    };
-    let ids = query::droplets_kept(connection, &filter).map_err(of_archive(name))?;
-    Ok(list(&ids.unwrap_or_default()))
+    });
+    let ids = query::droplets_kept(context.connection, &filter).map_err(of_archive(name))?;
+    Ok(match ids {
+        Some(ids) => list(&ids),
+        None if text.is_empty() => Value::Null,
+        None => Value::Text(ALL.to_owned()),
+    })
 }

@@ -1,15 +1,14 @@
 //! The available reports: those of the program, and the user's own files.
 //!
-//! A file that is not a valid report is a [`Problem`] and does not affect the other reports. A file with the name of an
+//! A file that is not a valid report is a problem and does not affect the other reports. A file with the name of an
 //! embedded report is a problem too: otherwise the same command would give a different answer on another machine.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Origin, Problem, Report, header};
+use super::{Error, Report, text};
 use crate::core::files::read_text;
-use crate::core::similar::nearest;
 
 /// Name and text of each embedded report, in the order of display.
 const EMBEDDED: [(&str, &str); 13] = [
@@ -35,7 +34,7 @@ const EMBEDDED: [(&str, &str); 13] = [
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     reports: Vec<Report>,
-    problems: Vec<Problem>,
+    problems: Vec<String>,
 }
 
 impl Library {
@@ -44,7 +43,7 @@ impl Library {
     pub fn load(folder: Option<&Path>) -> Self {
         let mut library = Self::default();
         for (name, sql) in EMBEDDED {
-            library.add(name, sql.to_owned(), Origin::Embedded);
+            library.add(name, sql.to_owned(), None);
         }
         if let Some(folder) = folder {
             library.add_folder(folder);
@@ -60,30 +59,17 @@ impl Library {
 
     /// The problems of files that should be reports, by name.
     #[must_use]
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[String] {
         &self.problems
     }
 
     /// The report with this name.
     ///
     /// # Errors
-    /// When no report has this name, or its file is not a valid report.
+    /// When no report has this name.
     pub fn get(&self, name: &str) -> Result<&Report, Error> {
-        if let Some(report) = self.reports.iter().find(|report| report.name == name) {
-            return Ok(report);
-        }
-        let of_that_name = |problem: &&Problem| problem.path.file_stem() == Some(name.as_ref());
-        if let Some(problem) = self.problems.iter().find(of_that_name) {
-            return Err(Error::Unusable {
-                name: name.to_owned(),
-                problem: problem.clone(),
-            });
-        }
-        let names = self.reports.iter().map(|report| report.name.as_str());
-        Err(Error::UnknownReport {
-            name: name.to_owned(),
-            near: nearest(name, names),
-        })
+        let found = self.reports.iter().find(|report| report.name == name);
+        found.ok_or_else(|| Error::Invalid(format!("there is no report `{name}`")))
     }
 
     /// Removes the reports that have a parameter with a refused name. The caller needs this name for another purpose.
@@ -95,7 +81,7 @@ impl Library {
                 None => self.reports.push(report),
                 Some(name) => {
                     let message = format!("rename the parameter `{name}`: a flag has this name");
-                    self.refuse(&report.origin.path(&report.name), message);
+                    self.problems.push(report.problem(None, &message));
                 }
             }
         }
@@ -103,63 +89,52 @@ impl Library {
     }
 
     fn add_folder(&mut self, folder: &Path) {
+        let unreadable =
+            |path: &Path, error| format!("{}: cannot be read: {error}", path.display());
         let paths = match sql_files(folder) {
             Ok(paths) => paths,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.refuse(folder, format!("cannot be read: {error}")),
+            Err(error) => return self.problems.push(unreadable(folder, error)),
         };
         for path in paths {
             // A name that is not UTF-8 is refused as any other that has no letters.
             let name = path.file_stem().unwrap_or_default();
             let name = name.to_string_lossy().into_owned();
             match read_text(&path) {
-                Ok(sql) => self.add(&name, sql, Origin::File(path)),
-                Err(error) => self.refuse(&path, format!("cannot be read: {error}")),
+                Ok(sql) => self.add(&name, sql, Some(path)),
+                Err(error) => self.problems.push(unreadable(&path, error)),
             }
         }
     }
 
-    fn add(&mut self, name: &str, sql: String, origin: Origin) {
-        let path = origin.path(name);
-        if !is_name(name) {
-            return self.refuse(&path, NAMES.to_owned());
-        }
-        if self.reports.iter().any(|report| report.name == name) {
+    fn add(&mut self, name: &str, sql: String, file: Option<PathBuf>) {
+        let report = Report {
+            name: name.to_owned(),
+            sql,
+            file,
+            ..Report::default()
+        };
+        let read = if !text::is_word(name, '-') {
+            Err(report.problem(None, NAMES))
+        } else if self.get(name).is_ok() {
             let message = format!("`{name}` is a report of archiver: rename the file");
-            return self.refuse(&path, message);
-        }
-        match header::parse(name, sql, origin) {
+            Err(report.problem(None, &message))
+        } else {
+            text::with_header(report)
+        };
+        match read {
             Ok(report) => self.reports.push(report),
             Err(problem) => self.problems.push(problem),
         }
-    }
-
-    fn refuse(&mut self, path: &Path, message: String) {
-        self.problems.push(Problem {
-            path: path.to_owned(),
-            line: None,
-            message,
-        });
     }
 }
 
 const NAMES: &str = "a report is named with small letters, digits and -, as in my-report.sql";
 
-fn is_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
-        && name
-            .chars()
-            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '-')
-}
-
 fn sql_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension() == Some("sql".as_ref()) {
-            paths.push(path);
-        }
-    }
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension() == Some("sql".as_ref()));
     paths.sort();
     Ok(paths)
 }

@@ -5,26 +5,185 @@
 //! and default. The SQL itself uses the default when a parameter is unbound or empty. [`Report::bind`] turns the user's
 //! texts into values; [`run()`] passes on the rows one by one.
 //!
-//! The files: `questions/` has the embedded reports, `library` finds them and those of the user, `header` reads
-//! headers, `definition` has the result, `binding` turns texts into values, `run` asks the archive, `order` reads the
-//! order of the rows, `total` adds a row of sums, and `error` explains failures.
+//! The files: `questions/` has the embedded reports, `library` finds them and those of the user, `text` reads headers
+//! and the order of the rows, `binding` turns texts into values, and `run` asks the archive and adds a row of sums.
 
 mod binding;
-mod definition;
-mod error;
-mod header;
 mod library;
-mod order;
 mod run;
-mod total;
+mod text;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::core::similar::did_you_mean;
+use crate::query;
 
 pub use binding::{Bound, Context};
-pub use definition::{Allowed, Kind, Origin, Parameter, Report, Total};
-pub use error::{Error, Problem};
 pub use library::Library;
-pub use order::RowOrder;
-pub use run::{column_names, run};
-pub use total::WithTotal;
+pub use run::{WithTotal, column_names, run};
+
+/// A named question about the archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The name that chooses the report: its file name without `.sql`.
+    pub name: String,
+    /// The title: two or three words.
+    pub title: String,
+    /// The summary of the answer, in a sentence or two.
+    pub summary: String,
+    /// The reason why the answer is an estimate, if it is one.
+    pub estimate: Option<String>,
+    /// Why a missing action can add a row, if it can: the row says that something did not happen.
+    pub absence: Option<String>,
+    /// The columns that a narrow table keeps the longest, the most important first. Others go first.
+    pub narrow: Vec<String>,
+    /// What a row is, in the singular: `outage`.
+    pub noun: Option<String>,
+    /// True when a row is something to look at. False for a report that lists what there is.
+    pub is_check: bool,
+    /// The row below the answer for people, if it has one.
+    pub total: Option<Total>,
+    /// The parameters, in the order of the header.
+    pub parameters: Vec<Parameter>,
+    /// The complete text of the file, including the header.
+    pub sql: String,
+    /// The file of the user; `None` for a report of the program.
+    pub file: Option<PathBuf>,
+}
+
+/// The row below an answer for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// The text in the column `droplet_name`.
+    pub label: String,
+    /// The columns with a sum. A column that ends in `_percent` has the mean, weighted by the column `seconds`.
+    pub columns: Vec<String>,
+}
+
+/// A parameter of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// The name in the SQL, without the colon: `older_than`.
+    pub name: String,
+    /// The kind of the value.
+    pub kind: Kind,
+    /// The values of this kind that are allowed.
+    pub allowed: Allowed,
+    /// The default, as the user would write it. Empty: NULL is bound. `None`: the user must give a value.
+    pub default: Option<String>,
+    /// A short description.
+    pub description: String,
+}
+
+/// The kind of a parameter: the text that the user may write, and the value for the SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Droplets by id, name or pattern, comma-separated. The SQL gets `*`, or a JSON array of ids.
+    Droplets,
+    /// A time. The SQL gets its text in UTC.
+    Time,
+    /// The end of a window; a day counts in full. The SQL gets its text in UTC.
+    End,
+    /// A duration. The SQL gets a modifier of SQLite's date functions, such as `3600 seconds`.
+    Duration,
+    /// A number.
+    Number,
+    /// Types of actions and groups, comma-separated. The SQL gets a JSON array of types.
+    Types,
+    /// Texts, comma-separated. The SQL gets a JSON array of texts.
+    Text,
+    /// `month`, `week`, `day` or `all`. The SQL gets a JSON array of name, start and end of each period that the
+    /// parameters `since` and `until` touch.
+    Periods,
+}
+
+/// The allowed values of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Every value of its kind.
+    Anything,
+    /// These texts.
+    Words(Vec<String>),
+    /// This number, or a greater one.
+    From(u32),
+}
+
+impl Report {
+    /// A problem of the file, the line if it is about one, and the next step. The file of a report of the program has
+    /// only a name.
+    fn problem(&self, line: Option<usize>, message: &str) -> String {
+        let of_program = || PathBuf::from(format!("{}.sql", self.name));
+        let file = self.file.clone().unwrap_or_else(of_program);
+        let line = line.map_or_else(String::new, |line| format!(":{line}"));
+        format!("{}{line}: {message}", file.display())
+    }
+
+    /// The parameter with this name.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        let mut parameters = self.parameters.iter();
+        parameters.find(|parameter| parameter.name == name)
+    }
+
+    /// The parameters that are droplets.
+    pub fn droplet_parameters(&self) -> impl Iterator<Item = &Parameter> {
+        let parameters = self.parameters.iter();
+        parameters.filter(|parameter| parameter.kind == Kind::Droplets)
+    }
+
+    /// The first sentence of the summary, without its full stop, and the rest.
+    #[must_use]
+    pub fn sentence_and_rest(&self) -> (&str, &str) {
+        let (sentence, rest) = self.summary.split_once(". ").unwrap_or((&self.summary, ""));
+        (sentence.trim_end_matches('.'), rest)
+    }
+}
+
+/// The parameter that every report may use without declaring it.
+const NOW: &str = "now";
+
+/// A question that could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The report is invalid, or a value does not fit its parameter.
+    #[error("{0}")]
+    Invalid(String),
+    /// No archived action has this type.
+    #[error("{}: no archived action has the type `{input}`{}", flag(.parameter), did_you_mean(.near))]
+    UnknownType {
+        /// The parameter.
+        parameter: String,
+        /// The given text.
+        input: String,
+        /// Archived types with a similar spelling.
+        near: Vec<String>,
+    },
+    /// A droplet is unknown, or several droplets have this name.
+    #[error("{}: {source}", flag(.parameter))]
+    Droplets {
+        /// The parameter.
+        parameter: String,
+        /// The problem of the name.
+        source: query::Error,
+    },
+    /// The SQL did not run to its end.
+    #[error("the report `{report}` failed")]
+    Failed {
+        /// The report.
+        report: String,
+        /// The error of SQLite.
+        source: rusqlite::Error,
+    },
+    /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
+    #[error("cannot write the rows")]
+    Write(#[source] io::Error),
+}
+
+/// The flag of a parameter, as the user writes it.
+fn flag(parameter: &str) -> String {
+    format!("--{}", parameter.replace('_', "-"))
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! The contents of the archive in numbers.
 
-use super::Error;
 use crate::archive;
 use crate::archive::ListingKind;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
-use rusqlite::{Connection, OptionalExtension, Row};
+use crate::query::Error;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -107,25 +107,22 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Facts> {
         })
         .optional()?;
     connection.query_row(FACTS, [], |row| {
+        let count = |name: &str| row.get(name).map(i64::unsigned_abs);
         Ok(Facts {
-            file_bytes: count(row, "file_bytes")?,
-            actions: count(row, "actions")?,
-            actions_only_imported: count(row, "actions_only_imported")?,
+            file_bytes: count("file_bytes")?,
+            actions: count("actions")?,
+            actions_only_imported: count("actions_only_imported")?,
             first_action_at: row.get("first_action_at")?,
             last_action_at: row.get("last_action_at")?,
-            open_actions: count(row, "open_actions")?,
+            open_actions: count("open_actions")?,
             oldest_open_action,
-            actions_without_end: count(row, "actions_without_end")?,
-            droplets: count(row, "droplets")?,
-            droplets_gone: count(row, "droplets_gone")?,
-            regions: count(row, "regions")?,
+            actions_without_end: count("actions_without_end")?,
+            droplets: count("droplets")?,
+            droplets_gone: count("droplets_gone")?,
+            regions: count("regions")?,
             quota,
         })
     })
-}
-
-fn count(row: &Row<'_>, name: &str) -> rusqlite::Result<u64> {
-    row.get(name).map(i64::unsigned_abs)
 }
 
 /// The number of actions on a page of the API.
@@ -225,7 +222,8 @@ impl ListingStatus {
 }
 
 const LISTINGS: &str = "
-SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at, listings.followed_from,
+SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at,
+       listings.followed_from, min(listings.followed_from) OVER () AS first_followed,
        listings.total, listings.complete_total, listings.complete_at, listings.proven_since
   FROM listings
   LEFT JOIN droplets ON droplets.id = listings.droplet_id
@@ -234,7 +232,7 @@ SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at, list
 /// Every listing: first the account's, then by droplet.
 pub(super) fn read_listings(connection: &Connection) -> Result<Vec<ListingStatus>, Error> {
     let covered = archive::coverage_by_listing(connection)?;
-    let mut first_followed: Option<u64> = None;
+    let of_followed = covered_for_followed(&covered);
     let mut listings = Vec::new();
     let mut statement = connection.prepare(LISTINGS)?;
     let mut rows = statement.query([])?;
@@ -243,25 +241,22 @@ pub(super) fn read_listings(connection: &Connection) -> Result<Vec<ListingStatus
             let length: Option<i64> = row.get(name)?;
             Ok::<_, rusqlite::Error>(length.map(i64::unsigned_abs))
         };
-        let followed_from = length("followed_from")?;
-        first_followed = [first_followed, followed_from].into_iter().flatten().min();
-        listings.push(ListingStatus {
+        let mut listing = ListingStatus {
             path: row.get("path")?,
             droplet_id: row.get("droplet_id")?,
             droplet_name: row.get("name")?,
             gone_at: row.get("gone_at")?,
-            is_followed: followed_from.is_some(),
+            is_followed: length("followed_from")?.is_some(),
             total: length("total")?,
             covered: 0,
             missing: 0,
             complete_total: length("complete_total")?,
             complete_at: row.get("complete_at")?,
             proven_since: row.get("proven_since")?,
-        });
-    }
-    let of_followed = covered_for_followed(&covered);
-    for listing in &mut listings {
-        measure(listing, &covered, &of_followed, first_followed);
+        };
+        let first_followed = length("first_followed")?;
+        measure(&mut listing, &covered, &of_followed, first_followed);
+        listings.push(listing);
     }
     Ok(listings)
 }

@@ -4,30 +4,27 @@
 //! not change that. So the archive is as fresh as the start of the last complete sync run, whatever failed later. The
 //! archive is incomplete when a later sync run archived only a part of the new actions.
 //!
-//! The files: `runs` and `facts` read the archive, `scope` describes the scope of the last sync run, `verdict` judges,
-//! and `basis` tells what answers are based on.
+//! The files: `runs` reads the log of sync runs, with their scopes, `facts` reads the rest of the archive, and `verdict`
+//! judges.
 
-mod basis;
 mod facts;
 mod runs;
-mod scope;
 mod verdict;
 
 use rusqlite::Connection;
 use serde::Serialize;
 
 pub use crate::output::{counted, grouped};
-pub use basis::{Basis, basis};
-pub use facts::ListingStatus;
-pub use facts::Proof;
-pub use facts::{Facts, OpenAction, Quota};
-pub use runs::{Run, RunState};
-pub use scope::ACCOUNT_SCOPE;
-pub use scope::ago;
-pub use verdict::{State, Verdict};
+pub use facts::{Facts, ListingStatus, OpenAction, Proof, Quota};
+pub use runs::{ACCOUNT_SCOPE, Run, RunState};
+pub use verdict::{State, Verdict, ago};
 
-use crate::archive::{self, LATEST_VERSION, LockState};
+use super::Error;
+use crate::archive::{LATEST_VERSION, LockState};
+use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
+use runs::Scope;
+use verdict::Evidence;
 
 /// The status of an archive.
 #[derive(Clone, Debug, Serialize)]
@@ -49,17 +46,6 @@ pub struct Status {
     pub runs: Vec<Run>,
 }
 
-/// A read that failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The archive could not be read.
-    #[error("cannot read the archive")]
-    Read(#[from] rusqlite::Error),
-    /// An archive function failed.
-    #[error(transparent)]
-    Store(#[from] archive::Error),
-}
-
 /// The status of an archive at `now`, from one consistent snapshot.
 ///
 /// `lock` tells if a sync runs. With `max_age_seconds`, an archive is stale when its last complete sync run began
@@ -77,7 +63,7 @@ pub fn read(
     let tx = connection.unchecked_transaction()?;
     let facts = facts::read(&tx)?;
     let mut listings = facts::read_listings(&tx)?;
-    let verdict = verdict::judge(&verdict::Evidence {
+    let verdict = verdict::judge(&Evidence {
         runs: &runs::since_complete(&tx, lock)?,
         listings: &listings,
         tagged: &[],
@@ -107,10 +93,80 @@ pub fn listings_of_scope(
     connection: &Connection,
     scope: &str,
 ) -> Result<Vec<ListingStatus>, Error> {
-    let scope = scope::Scope::of(scope);
+    let scope = Scope::of(scope);
     let mut listings = facts::read_listings(connection)?;
     listings.retain(|listing| scope.includes(listing) && !listing.is_untouched());
     Ok(listings)
+}
+
+/// What an answer is based on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// The missing part of the scope in one line, with the next step; `None` when the scope is complete.
+    pub missing: Option<String>,
+    /// True when the scope is the whole account.
+    pub is_of_account: bool,
+    /// The start of the last complete sync run.
+    pub fresh_at: Option<Timestamp>,
+}
+
+const TAGGED: &str = "
+SELECT id
+  FROM droplets
+ WHERE gone_at IS NULL
+   AND id IN (SELECT droplet_id FROM droplet_tags
+               WHERE gone_at IS NULL AND tag IN (SELECT value FROM json_each(?1, '$.tags')))";
+
+/// The basis of answers from this archive. `lock` tells if a sync runs. Every question reads it, so it costs one row of
+/// the sync log when the last sync run was complete.
+///
+/// # Errors
+/// When the archive cannot be read.
+pub fn basis(connection: &Connection, lock: &LockState, now: Timestamp) -> Result<Basis, Error> {
+    let tx = connection.unchecked_transaction()?;
+    let runs = runs::since_complete(&tx, lock)?;
+    let (mut listings, mut tagged) = (Vec::new(), Vec::new());
+    if may_miss_actions(&runs) {
+        listings = facts::read_listings(&tx)?;
+        tagged = read_tagged(&tx, &runs)?;
+    }
+    let has_actions = "SELECT EXISTS (SELECT 1 FROM actions)";
+    let actions = match runs.is_empty() {
+        true => tx.query_row(has_actions, [], |row| row.get::<_, i64>(0))?,
+        false => 0,
+    };
+    let evidence = Evidence {
+        runs: &runs,
+        listings: &listings,
+        tagged: &tagged,
+        actions: actions.unsigned_abs(),
+        now,
+        max_age_seconds: None,
+    };
+    let complete = evidence.last_complete();
+    Ok(Basis {
+        missing: evidence.missing(),
+        is_of_account: evidence.scope() == Scope::Account,
+        fresh_at: complete.and_then(|run| run.started_at.parse().ok()),
+    })
+}
+
+/// False when the sync runs alone show that the scope is complete.
+fn may_miss_actions(runs: &[Run]) -> bool {
+    let is_harmless = |run: &Run| matches!(run.outcome, RunState::Failed | RunState::Running);
+    match runs {
+        [later @ .., last] if last.outcome == RunState::Complete => !later.iter().all(is_harmless),
+        _ => true,
+    }
+}
+
+fn read_tagged(connection: &Connection, runs: &[Run]) -> Result<Vec<DropletId>, Error> {
+    let Some(run) = runs.first().filter(|run| Scope::of(&run.scope).has_tags()) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare(TAGGED)?;
+    let ids = statement.query_map([&run.scope], |row| row.get("id"))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! Reads the log of sync runs.
+//! Reads the log of sync runs, and the scope of each.
+
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::scope::ACCOUNT_SCOPE;
+use super::ListingStatus;
 use crate::archive::{LockState, RunId};
+use crate::core::model::DropletId;
 
 /// The number of sync runs to show.
 const SHOWN: u32 = 5;
@@ -140,4 +143,48 @@ fn run(row: &Row<'_>, lock: &LockState) -> rusqlite::Result<Run> {
         message: row.get("message")?,
         version: row.get("version")?,
     })
+}
+
+/// The name of the whole account in the log of sync runs.
+pub const ACCOUNT_SCOPE: &str = "account";
+
+/// The scope of a sync run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Every action of the account.
+    Account,
+    /// The actions of some droplets.
+    Droplets(Chosen),
+}
+
+/// The droplets of a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Chosen {
+    /// The droplets chosen by id.
+    #[serde(rename = "droplets")]
+    pub(super) ids: BTreeSet<DropletId>,
+    /// The tags that choose others.
+    pub(super) tags: Vec<String>,
+}
+
+impl Scope {
+    /// Reads the scope of a sync run. An unknown text, as from a later version, counts as the whole account, the
+    /// largest scope.
+    pub(super) fn of(text: &str) -> Self {
+        serde_json::from_str(text).map_or(Self::Account, Self::Droplets)
+    }
+
+    /// True when tags choose droplets.
+    pub(super) fn has_tags(&self) -> bool {
+        matches!(self, Self::Droplets(chosen) if !chosen.tags.is_empty())
+    }
+
+    /// True when a sync of this scope reads the listing.
+    pub(super) fn includes(&self, listing: &ListingStatus) -> bool {
+        match (self, listing.droplet_id) {
+            (Self::Account, _) => listing.is_of_account(),
+            (Self::Droplets(_), None) => !listing.is_of_account(),
+            (Self::Droplets(chosen), Some(id)) => self.has_tags() || chosen.ids.contains(&id),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
+use crate::archive;
 
 /// Noon. Times in these tests are hours and minutes of this day.
 const NOW: &str = "2026-01-01T12:00:00Z";

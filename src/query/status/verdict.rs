@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::facts::ListingStatus;
-use super::runs::{Run, RunState};
-use super::scope::{Scope, ago};
+use super::ListingStatus;
+use super::runs::{Chosen, Run, RunState, Scope};
 use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, duration_text};
 use crate::output::{counted, grouped};
@@ -102,9 +101,21 @@ impl Evidence<'_> {
         last.map_or(Scope::Account, |run| Scope::of(&run.scope))
     }
 
-    /// The contents of the scope, in words.
+    /// The contents of the scope: `52,292 actions of the account`, `12 droplets, 5,000 actions`.
     fn holdings(&self) -> String {
-        self.scope().in_words(self.listings, self.actions)
+        let actions = counted(self.actions, "action");
+        let Scope::Droplets(Chosen { ids, tags }) = self.scope() else {
+            return format!("{actions} of the account");
+        };
+        let listed = self.listings.iter().filter(|it| it.droplet_id.is_some());
+        // Droplets that a tag chose are followed, if the token allows it.
+        let followed = listed.clone().filter(|it| it.is_followed).count();
+        let droplets = match followed {
+            _ if tags.is_empty() => ids.len(),
+            0 => listed.count(),
+            followed => followed,
+        };
+        format!("{}, {actions}", counted(droplets as u64, "droplet"))
     }
 
     /// The listings of the scope with actions that are missing, or may be.
@@ -181,10 +192,10 @@ impl Evidence<'_> {
                     counted(total, "action")
                 ))
             }
-            Scope::Droplets { ids, has_tags } => {
+            Scope::Droplets(Chosen { ids, tags }) => {
                 let read = self.listings.iter().filter_map(|it| it.droplet_id);
                 // Without the tags of droplets, at least those that were begun have a tag of the scope.
-                let is_least = has_tags && self.tagged.is_empty();
+                let is_least = !tags.is_empty() && self.tagged.is_empty();
                 let begun = read.filter(|_| is_least);
                 let chosen: BTreeSet<DropletId> = (ids.into_iter())
                     .chain(self.tagged.iter().copied())
@@ -284,5 +295,46 @@ impl Evidence<'_> {
         let total: u64 = self.gaps().filter_map(|listing| listing.total).sum();
         let archived = grouped(total.saturating_sub(missing));
         format!(", {archived} of {} archived", counted(total, "action"))
+    }
+}
+
+/// An age in its largest unit: `12 minutes ago`, `1 hour ago`. A time in the future has no age.
+#[must_use]
+pub fn ago(age_seconds: Option<i64>) -> String {
+    let Some(seconds) = age_seconds else {
+        return "in the future, by a clock that was wrong".to_owned();
+    };
+    let seconds = seconds.unsigned_abs();
+    for (length, name) in [
+        (86_400, "day"),
+        (3_600, "hour"),
+        (60, "minute"),
+        (1, "second"),
+    ] {
+        if seconds >= length {
+            return format!("{} ago", counted(seconds / length, name));
+        }
+    }
+    "just now".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_while_is_told_in_its_largest_unit() {
+        for (seconds, text) in [
+            (0, "just now"),
+            (1, "1 second ago"),
+            (59, "59 seconds ago"),
+            (119, "1 minute ago"),
+            (7_199, "1 hour ago"),
+            (86_400, "1 day ago"),
+            (40 * 86_400, "40 days ago"),
+        ] {
+            assert_eq!(ago(Some(seconds)), text);
+        }
+        assert!(ago(None).contains("clock that was wrong"));
     }
 }

@@ -1,9 +1,9 @@
-//! SQLite's own checks of the file: pages, indexes, constraints, references.
+//! Checks of the file: SQLite's own ones of pages, indexes, constraints and references, the schema, and the texts.
 
-use super::Depth;
-use super::finding::{Finding, Severity, damage};
+use super::{Depth, Finding, Severity, damage, shown};
 use crate::archive::{DriftKind, PartialIndex, SchemaDrift, is_corrupt};
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The maximum number of complaints of SQLite. More are not needed to decide the next step.
@@ -102,10 +102,9 @@ fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Resu
     let mut found: BTreeMap<(String, String), (u64, Option<i64>)> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let places = (row.get("table")?, row.get("parent")?);
-        let (count, example) = found.entry(places).or_default();
+        let row_id = row.get("rowid")?;
+        let (count, _) = found.entry(places).or_insert((0, row_id));
         *count += 1;
-        let row_id: Option<i64> = row.get("rowid")?;
-        *example = example.map_or(row_id, |least| row_id.map(|row_id| row_id.min(least)));
     }
     let findings = found.into_iter().map(|((table, parent), (rows, example))| {
         let is_ours = !added.contains(&table.to_ascii_lowercase());
@@ -211,4 +210,49 @@ pub(super) fn check_indexes(
         }
     }
     Ok(findings)
+}
+
+const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/// Checks the texts of all tables except those in `added`.
+pub(super) fn check_texts(
+    connection: &Connection,
+    added: &BTreeSet<String>,
+) -> rusqlite::Result<Vec<Finding>> {
+    let mut statement = connection.prepare(TABLES)?;
+    // A name that is not text does not belong to the archive.
+    let tables = statement.query_map([], |row| {
+        Ok(row.get_ref(0)?.as_str().unwrap_or_default().to_owned())
+    })?;
+    let mut findings = Vec::new();
+    for table in tables {
+        let table = table?;
+        if !table.is_empty() && !added.contains(&table.to_ascii_lowercase()) {
+            findings.extend(check_table(connection, &table)?);
+        }
+    }
+    Ok(findings)
+}
+
+fn check_table(connection: &Connection, table: &str) -> rusqlite::Result<Option<Finding>> {
+    let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let (mut broken, mut example) = (0, None);
+    while let Some(row) = rows.next()? {
+        let is_broken = |column| match row.get_ref(column) {
+            Ok(ValueRef::Text(bytes)) => std::str::from_utf8(bytes).is_err(),
+            _ => false,
+        };
+        if (0..columns).any(is_broken) {
+            broken += 1;
+            example = example.or(shown(row.get_ref(0)?));
+        }
+    }
+    Ok((broken > 0).then(|| Finding {
+        what: format!("rows of `{table}` have a text that is not UTF-8"),
+        rows: broken,
+        example,
+        ..damage("value", "", None)
+    }))
 }

@@ -8,21 +8,19 @@
 //! archiver has a defect. A note is a state of real histories, such as an action that ends before it begins, or the
 //! remains of a killed sync run until the next one.
 //!
-//! The files: `file` runs SQLite's checks and compares the schema and the indexes, `actions` and `ledger` check rows
-//! against rules, and `finding` describes findings, counts broken rules and checks the texts.
+//! The files: `file` runs SQLite's checks, compares the schema and the indexes, and checks the texts; `rules` checks rows
+//! against rules, and coverage against rows.
 
-mod actions;
 mod file;
-mod finding;
-mod ledger;
+mod rules;
 
 use std::collections::BTreeSet;
 
-use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode};
 use serde::Serialize;
 
-pub use finding::{Finding, Severity};
-
+use super::Error;
 use crate::archive;
 use crate::core::time::Timestamp;
 
@@ -53,15 +51,56 @@ pub struct Verification {
     pub findings: Vec<Finding>,
 }
 
-/// The reason why the check did not finish. Damage is not one: it is a finding.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A statement failed.
-    #[error("cannot read the archive")]
-    Read(#[from] rusqlite::Error),
-    /// An archive function failed.
-    #[error(transparent)]
-    Store(#[from] archive::Error),
+/// The severity of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Archiver never leaves an archive in this state.
+    Error,
+    /// The user should know this; a sound archive may have it.
+    Note,
+}
+
+/// A finding of a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The severity.
+    pub severity: Severity,
+    /// The check, as a word for scripts.
+    pub check: &'static str,
+    /// The problem in a sentence.
+    pub what: String,
+    /// The number of affected rows, pages or objects.
+    pub rows: u64,
+    /// One example: an id or another name.
+    pub example: Option<String>,
+    /// The next step.
+    pub advice: &'static str,
+}
+
+impl Finding {
+    /// A finding of one row.
+    fn new(
+        severity: Severity,
+        check: &'static str,
+        what: impl Into<String>,
+        advice: &'static str,
+    ) -> Self {
+        Self {
+            severity,
+            check,
+            what: what.into(),
+            rows: 1,
+            example: None,
+            advice,
+        }
+    }
+
+    /// True when the rows can still be checked. Values from damaged pages, or from tables with a wrong schema, are not
+    /// reliable.
+    fn leaves_rows_readable(&self) -> bool {
+        self.severity == Severity::Note || !["page", "schema"].contains(&self.check)
+    }
 }
 
 /// Checks an archive in one snapshot, and writes nothing. Times later than `now` are in the future.
@@ -91,7 +130,13 @@ pub fn verify(
     let counts = if is_readable {
         check_rows(&tx, depth, now, &added, &mut findings)?
     } else {
-        findings.push(finding::not_checked());
+        let what = "the rows were not checked, because they are not reliable";
+        let advice = "run `archiver verify` again when the errors are fixed";
+        let not_checked = Finding::new(Severity::Note, "rows", what, advice);
+        findings.push(Finding {
+            rows: 0,
+            ..not_checked
+        });
         None
     };
     findings.sort_by_key(|finding| finding.severity);
@@ -122,13 +167,13 @@ fn check_rows(
     findings: &mut Vec<Finding>,
 ) -> Result<Option<[u64; 3]>, Error> {
     if depth == Depth::Full {
-        take(findings, finding::check(connection, added))?;
+        take(findings, file::check_texts(connection, added))?;
         let indexes = archive::partial_indexes()?;
         take(findings, file::check_indexes(connection, &indexes))?;
     }
-    take(findings, actions::check_values(connection, now))?;
-    take(findings, actions::check_coverage(connection))?;
-    take(findings, ledger::check(connection, now))?;
+    take(findings, rules::check_actions(connection, now))?;
+    take(findings, rules::check_coverage(connection, now))?;
+    take(findings, rules::check_other_tables(connection, now))?;
     let counts = connection.query_row(COUNTS, [], |row| {
         let count = |name: &str| row.get(name).map(i64::unsigned_abs);
         Ok([count("actions")?, count("listings")?, count("syncs")?])
@@ -144,12 +189,57 @@ fn check_rows(
 fn take(findings: &mut Vec<Finding>, outcome: rusqlite::Result<Vec<Finding>>) -> Result<(), Error> {
     match outcome {
         Ok(found) => findings.extend(found),
-        Err(error) if finding::is_about_the_file(&error) => {
-            findings.push(finding::unreadable(&error));
-        }
+        Err(error) if is_about_the_file(&error) => findings.push(unreadable(&error)),
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+const RESTORE: &str = "keep the file, and restore a backup: `archiver sync` continues from it; without a backup, \
+                       `sqlite3 FILE .recover` may save rows, and a sync into a new file reads again all actions that \
+                       the API still lists";
+
+/// Damage of pages or indexes in SQLite's words, with the table or index if known.
+fn damage(check: &'static str, words: &str, place: Option<&str>) -> Finding {
+    let advice = if check == "index" {
+        "the rows are intact: copy the file, then use `sqlite3 FILE 'REINDEX'` to rebuild the indexes"
+    } else {
+        RESTORE
+    };
+    let place = place.map(|place| format!(" in `{place}`"));
+    let what = format!("SQLite finds damage{}: {words}", place.unwrap_or_default());
+    Finding::new(Severity::Error, check, what, advice)
+}
+
+/// True when the contents of the file made a statement fail: not a lock, the disk, the memory or a signal.
+fn is_about_the_file(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{TooBig, TypeMismatch, Unknown};
+    archive::is_damage(error)
+        || matches!(
+            error.sqlite_error_code(),
+            Some(Unknown | TooBig | TypeMismatch)
+        )
+}
+
+/// A read that failed because of the contents of the file.
+fn unreadable(error: &rusqlite::Error) -> Finding {
+    if archive::is_corrupt(error) {
+        return damage("page", &error.to_string(), None);
+    }
+    Finding {
+        what: format!("a value cannot be read: {error}"),
+        ..damage("value", "", None)
+    }
+}
+
+/// The value that names a row.
+fn shown(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn droplets_are_chosen_by_id_name_former_name_and_pattern() {
         Err(Error::Droplets { .. })
     ));
     let error = archive.try_answer("lifetimes", &[("droplet", "!")]);
-    assert!(matches!(error, Err(Error::Value { .. })), "{error:?}");
+    assert!(matches!(error, Err(Error::Invalid(_))), "{error:?}");
 }
 
 #[test]

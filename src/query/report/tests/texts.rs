@@ -7,11 +7,11 @@ use rusqlite::Connection;
 use super::fixture::{Archive, NOW, now};
 use super::history::filled;
 use crate::core::time::Zone;
-use crate::query::report::{Bound, Context, Kind, Library, Origin, Report};
+use crate::query::report::{Bound, Context, Kind, Library, Report};
 
 fn embedded() -> Vec<Report> {
     let library = Library::load(None);
-    assert_eq!(library.problems(), []);
+    assert_eq!(library.problems(), [""; 0]);
     let reports = library.reports().to_vec();
     assert!(reports.len() >= 13);
     reports
@@ -23,6 +23,7 @@ fn defaults(report: &Report, connection: &Connection) -> Bound {
         connection,
         now: now(),
         zone: &zone,
+        narrow: &|filter| filter,
     };
     report.bind(&BTreeMap::new(), &context).unwrap()
 }
@@ -53,7 +54,7 @@ fn rows(
 fn every_embedded_report_says_what_it_is() {
     let mut titles = BTreeSet::new();
     for report in embedded() {
-        assert_eq!(report.origin, Origin::Embedded);
+        assert_eq!(report.file, None);
         assert!(titles.insert(report.title.clone()), "{}", report.title);
         assert!(report.summary.ends_with('.'), "{}", report.name);
         assert!(report.title.len() <= 30, "{}", report.title);

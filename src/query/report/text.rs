@@ -1,4 +1,5 @@
-//! Reads the header of a report: the comments at the start of its file.
+//! Reads the text of a report: the header, which is the comments at the start of its file, and the order of the rows at
+//! its end.
 //!
 //! ```sql
 //! -- title: Downtime
@@ -23,8 +24,19 @@
 use std::collections::BTreeMap;
 
 use super::binding;
-use super::definition::{KINDS, NOW};
-use super::{Allowed, Kind, Origin, Parameter, Problem, Report, Total};
+use super::{Allowed, Kind, NOW, Parameter, Report, Total};
+
+/// The kinds of parameters, by their names in a header.
+const KINDS: [(&str, Kind); 8] = [
+    ("droplets", Kind::Droplets),
+    ("time", Kind::Time),
+    ("end", Kind::End),
+    ("duration", Kind::Duration),
+    ("number", Kind::Number),
+    ("types", Kind::Types),
+    ("text", Kind::Text),
+    ("periods", Kind::Periods),
+];
 
 const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`, `-- absence: …`, \
                      `-- narrow: COLUMN, COLUMN`, `-- finds: …`, `-- lists: …`, `-- total LABEL: COLUMNS`, \
@@ -35,42 +47,31 @@ const WORDS: [&str; 7] = [
     "title", "summary", "estimate", "absence", "narrow", "finds", "lists",
 ];
 
-/// One statement of the header with its continuation lines, and its first line.
-struct Entry {
-    line: usize,
-    text: String,
-}
-
-/// Reads the header of a report's SQL.
-pub(super) fn parse(name: &str, sql: String, origin: Origin) -> Result<Report, Problem> {
-    let problem = |line, message| Problem {
-        path: origin.path(name),
-        line: Some(line),
-        message,
-    };
-    let mut report = Report::default();
+/// The report with what the header of its SQL says; or the problem of the header.
+pub(super) fn with_header(mut report: Report) -> Result<Report, String> {
     let mut fields = BTreeMap::new();
-    for Entry { line, text } in entries(&sql).map_err(|message| problem(1, message))? {
-        let read = add(&mut report, &mut fields, &text);
-        read.map_err(|message| problem(line, message))?;
+    let statements = statements(&report.sql);
+    let statements = statements.map_err(|message| report.problem(Some(1), &message))?;
+    for (line, text) in statements {
+        let added = add(&mut report, &mut fields, &text);
+        added.map_err(|message| report.problem(Some(line), &message))?;
     }
-    let missing = |word: &str| {
-        let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
-        problem(1, message)
-    };
     let mut field = |word: &str| fields.remove(word);
+    let needed = |word: &str, text: Option<String>| {
+        let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
+        text.ok_or_else(|| report.problem(Some(1), &message))
+    };
+    let title = needed("title", field("title"))?;
+    let summary = needed("summary", field("summary"))?;
     let lists = field("lists");
     Ok(Report {
-        name: name.to_owned(),
-        title: field("title").ok_or_else(|| missing("title"))?,
-        summary: field("summary").ok_or_else(|| missing("summary"))?,
+        title,
+        summary,
         estimate: field("estimate"),
         absence: field("absence"),
         narrow: names(&field("narrow").unwrap_or_default()),
         is_check: lists.is_none(),
         noun: field("finds").or(lists),
-        sql,
-        origin,
         ..report
     })
 }
@@ -114,22 +115,22 @@ fn names(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn entries(sql: &str) -> Result<Vec<Entry>, String> {
-    let mut entries: Vec<Entry> = Vec::new();
+/// The statements of the header with their continuation lines, each with its first line.
+fn statements(sql: &str) -> Result<Vec<(usize, String)>, String> {
+    let mut statements: Vec<(usize, String)> = Vec::new();
     let comments = sql.lines().map_while(|line| line.strip_prefix("--"));
     for (line, comment) in (1..).zip(comments) {
         if let Some(more) = comment.strip_prefix("   ") {
-            let entry = entries.last_mut();
-            let entry = entry
+            let (_, text) = statements
+                .last_mut()
                 .ok_or_else(|| format!("a continuation line needs a line before it: {FORMS}"))?;
-            entry.text.push(' ');
-            entry.text.push_str(more.trim());
+            text.push(' ');
+            text.push_str(more.trim());
         } else {
-            let text = comment.trim().to_owned();
-            entries.push(Entry { line, text });
+            statements.push((line, comment.trim().to_owned()));
         }
     }
-    Ok(entries)
+    Ok(statements)
 }
 
 /// `since (time) = 90d: off at this time or later`
@@ -151,7 +152,8 @@ fn parameter(text: &str) -> Result<Parameter, String> {
         .and_then(|declared| declared.split_once('('))
         .ok_or_else(|| incomplete("(KIND)"))?;
     let name = name.trim();
-    if !is_name(name) || name == NOW {
+    let is_number = name.starts_with(|first: char| first.is_ascii_digit());
+    if !is_word(name, '_') || is_number || name == NOW {
         return Err(format!(
             "`{name}` cannot be the name of a parameter: use small letters, digits and _; `now` exists in every report \
              and must not be declared"
@@ -198,19 +200,76 @@ fn allowed(text: &str) -> Result<(Kind, Allowed), String> {
     }
 }
 
-fn is_name(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '_')
+/// True for small letters, digits and a mark between or after them.
+pub(super) fn is_word(text: &str, mark: char) -> bool {
+    let is_plain = |each: char| each.is_ascii_lowercase() || each.is_ascii_digit();
+    text.starts_with(is_plain) && text.chars().all(|each| is_plain(each) || each == mark)
+}
+
+impl Report {
+    /// The order of the rows, as the SQL says it at its end: the columns, and whether the greatest value comes first; and
+    /// the parameter with the number of rows. Rows of several archives are merged by it. The list ends before a term that
+    /// is more than the name of a column.
+    #[must_use]
+    pub fn row_order(&self) -> (Vec<(String, bool)>, Option<String>) {
+        let lines = self.sql.lines().map(|line| line.split("--").next());
+        let sql: String = lines.flatten().flat_map(|line| [line, "\n"]).collect();
+        let Some(begin) = sql.rfind("ORDER BY ") else {
+            return (Vec::new(), None);
+        };
+        let (before, end) = sql.split_at(begin);
+        let end = end.trim_end().trim_end_matches(';');
+        // An order in parentheses is that of a part.
+        if end.matches('(').count() != end.matches(')').count() {
+            return (Vec::new(), None);
+        }
+        let (terms, limit) = end.split_once("LIMIT ").unwrap_or((end, ""));
+        let terms = terms.trim_start_matches("ORDER BY ").split(',');
+        let columns = terms.map_while(|term| column(before, term));
+        (columns.collect(), limit_parameter(limit))
+    }
+}
+
+/// The column of a term such as `measured.id DESC`, which the SQL before it may call differently.
+fn column(before: &str, term: &str) -> Option<(String, bool)> {
+    let words: Vec<_> = term.split_whitespace().collect();
+    let (expression, is_down) = match words.as_slice() {
+        [expression] | [expression, "ASC"] => (*expression, false),
+        [expression, "DESC"] => (*expression, true),
+        _ => return None,
+    };
+    let is_name = |character: char| character.is_alphanumeric() || "._".contains(character);
+    if !expression.chars().all(is_name) {
+        return None;
+    }
+    let called = format!(" {expression} AS ");
+    let name = match before.rfind(&called) {
+        Some(place) => before[place + called.len()..]
+            .split([',', '\n', ' '])
+            .next(),
+        None => expression.rsplit('.').next(),
+    };
+    Some((name?.to_owned(), is_down))
+}
+
+/// `top` in `(SELECT top FROM parameters)`.
+fn limit_parameter(limit: &str) -> Option<String> {
+    let inner = limit.trim().strip_prefix("(SELECT ")?;
+    Some(inner.strip_suffix(" FROM parameters)")?.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::report::Library;
 
-    fn parse(sql: &str) -> Result<Report, Problem> {
-        super::parse("mine", sql.to_owned(), Origin::Embedded)
+    fn parse(sql: &str) -> Result<Report, String> {
+        let report = Report {
+            name: "mine".to_owned(),
+            sql: sql.to_owned(),
+            ..Report::default()
+        };
+        with_header(report)
     }
 
     const WHOLE: &str = "\
@@ -355,9 +414,52 @@ SELECT 1;";
                 "the default is invalid: --age: the duration `3mo` has no fixed length",
             ),
         ] {
-            let error = parse(text).unwrap_err();
-            assert_eq!(error.line, Some(line), "{text}");
-            assert!(error.message.contains(part), "{text}: {error:?}");
+            let problem = parse(text).unwrap_err();
+            let place = format!("mine.sql:{line}: ");
+            assert!(problem.starts_with(&place), "{text}: {problem}");
+            assert!(problem.contains(part), "{text}: {problem}");
+        }
+    }
+
+    fn order(name: &str) -> Vec<(String, bool)> {
+        Library::load(None).get(name).unwrap().row_order().0
+    }
+
+    fn up(names: &[&str]) -> Vec<(String, bool)> {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), false))
+            .collect()
+    }
+
+    #[test]
+    fn the_order_is_read_from_the_end_of_the_sql() {
+        assert_eq!(order("slow"), up(&["started_at", "action_id"]));
+        assert_eq!(
+            order("stale-backups"),
+            up(&["last_backup_at", "droplet_id"])
+        );
+        let failures = [("errored".to_owned(), true)].into_iter();
+        let ties = up(&["type", "resource_type", "resource_id"]);
+        assert_eq!(order("failures"), failures.chain(ties).collect::<Vec<_>>());
+        let (_, limit) = Library::load(None).get("busiest").unwrap().row_order();
+        assert_eq!(limit.as_deref(), Some("top"));
+    }
+
+    #[test]
+    fn an_order_that_is_no_list_of_columns_is_unknown() {
+        let library = Library::load(None);
+        for (sql, columns) in [
+            ("SELECT 1", &[][..]),
+            ("SELECT * FROM (SELECT a FROM b ORDER BY a)", &[]),
+            ("SELECT a, b FROM c ORDER BY a, abs(b), a", &["a"]),
+            ("SELECT a FROM c ORDER BY a COLLATE NOCASE -- so", &[]),
+        ] {
+            let report = Report {
+                sql: sql.to_owned(),
+                ..library.get("slow").unwrap().clone()
+            };
+            assert_eq!(report.row_order().0, up(columns), "{sql}");
         }
     }
 }

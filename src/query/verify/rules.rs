@@ -1,34 +1,112 @@
-//! Rules that every action must satisfy, and notes about unusual actions.
+//! Rules that the rows must satisfy, and notes about unusual ones.
 
-use super::finding::{Finding, Rule, Severity};
-use super::finding::{count, error, is_no_object, is_no_time, note};
+use rusqlite::{Connection, named_params};
+
+use super::{Finding, Severity, shown};
 use crate::archive::ListingKind;
 use crate::core::time::Timestamp;
-use rusqlite::Connection;
+
+/// A rule about rows.
+struct Rule {
+    /// The SQL condition that is true for a row that breaks the rule. `:soon` is a time that only a wrong clock is behind.
+    broken_by: String,
+    finding: Finding,
+}
+
+/// A rule that archiver never breaks.
+fn error(
+    check: &'static str,
+    broken_by: impl Into<String>,
+    what: impl Into<String>,
+    advice: &'static str,
+) -> Rule {
+    Rule {
+        broken_by: broken_by.into(),
+        finding: Finding::new(Severity::Error, check, what, advice),
+    }
+}
+
+/// A rule that the rows of a sound archive may break.
+fn note(
+    check: &'static str,
+    broken_by: impl Into<String>,
+    what: impl Into<String>,
+    advice: &'static str,
+) -> Rule {
+    let mut rule = error(check, broken_by, what, advice);
+    rule.finding.severity = Severity::Note;
+    rule
+}
+
+/// The clocks of two machines may differ, but by less than a day.
+const ONE_DAY: i64 = 86_400;
+
+/// Counts the rows of `table` that break each rule, in one pass. `key` names a row, and `table` may be a join.
+fn count(
+    connection: &Connection,
+    table: &str,
+    key: &str,
+    now: Timestamp,
+    rules: &[Rule],
+) -> rusqlite::Result<Vec<Finding>> {
+    let columns: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            let broken = &rule.broken_by;
+            format!("count(*) FILTER (WHERE {broken}), min({key}) FILTER (WHERE {broken})")
+        })
+        .collect();
+    // `:soon` is always bound, even if no rule uses it.
+    let sql = format!("SELECT :soon, {} FROM {table}", columns.join(", "));
+    let soon = now.saturating_add_seconds(ONE_DAY).to_string();
+    connection.query_row(&sql, named_params! { ":soon": soon }, |row| {
+        let mut findings = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            let rows = row.get::<_, i64>(1 + 2 * number)?.unsigned_abs();
+            if rows > 0 {
+                findings.push(Finding {
+                    rows,
+                    example: shown(row.get_ref(2 + 2 * number)?),
+                    ..rule.finding.clone()
+                });
+            }
+        }
+        Ok(findings)
+    })
+}
+
+/// The condition that a column has a value that is not a time in the archive's format.
+fn is_no_time(column: &str) -> String {
+    format!("{column} IS NOT strftime('%Y-%m-%dT%H:%M:%SZ', {column})")
+}
+
+/// The condition that a column has a value that is not a JSON object.
+fn is_no_object(column: &str) -> String {
+    format!(
+        "{column} IS NOT NULL AND CASE WHEN json_valid({column}) THEN json_type({column}) <> 'object' ELSE 1 END"
+    )
+}
 
 const READ_AGAIN: &str = "archiver did not write this: use `archiver sync --full` to read again all actions that the API still lists";
 const AS_TOLD: &str = "nothing to do: the archive has what the API reported";
 
 /// DigitalOcean was founded in 2011, so no action of its API is older.
 const FIRST_YEAR: &str = "2011";
-/// The clocks of two machines may differ, but by less than a day.
-const ONE_DAY: i64 = 86_400;
 
-pub(super) fn check_values(
+pub(super) fn check_actions(
     connection: &Connection,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Finding>> {
-    let tomorrow = now.saturating_add_seconds(ONE_DAY);
-    let rules: Vec<Rule> = errors()
+    let rules: Vec<_> = action_errors()
         .into_iter()
         .chain(odd_times())
-        .chain(notes())
+        .chain(odd_actions())
         .collect();
-    count(connection, "actions", "id", Some(tomorrow), &rules)
+    count(connection, "actions", "id", now, &rules)
 }
 
 /// Values that archiver never writes.
-fn errors() -> [Rule; 4] {
+fn action_errors() -> [Rule; 4] {
     let rule = |check, broken_by: &str, what: &str| error(check, broken_by, what, READ_AGAIN);
     let [started, completed] = ["started_at", "completed_at"].map(is_no_time);
     [
@@ -74,7 +152,7 @@ fn odd_times() -> [Rule; 4] {
         ),
         rule(
             "future",
-            "started_at > :now OR completed_at > :now",
+            "started_at > :soon OR completed_at > :soon",
             "actions have a time in the future, by this machine's clock",
         ),
         rule(
@@ -86,7 +164,7 @@ fn odd_times() -> [Rule; 4] {
 }
 
 /// Other values that are unusual.
-fn notes() -> [Rule; 3] {
+fn odd_actions() -> [Rule; 3] {
     [
         note(
             "status",
@@ -114,11 +192,14 @@ const ADVICE: &str = "rows were lost, or another program wrote the coverage: use
 
 const NEXT_SYNC: &str = "a sync ended before it could check an answer of the API: the next sync reads these listings again";
 
-pub(super) fn check_coverage(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
-    let mut findings = Vec::from_iter(account(connection)?);
-    findings.extend(droplets(connection)?);
-    findings.extend(intervals(connection)?);
-    findings.extend(listings(connection)?);
+pub(super) fn check_coverage(
+    connection: &Connection,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Finding>> {
+    let mut findings = Vec::from_iter(account_coverage(connection)?);
+    findings.extend(droplet_coverage(connection)?);
+    findings.extend(count(connection, INTERVALS, "path", now, &intervals())?);
+    findings.extend(count(connection, "listings", "path", now, &listings())?);
     Ok(findings)
 }
 
@@ -140,7 +221,7 @@ fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String
 }
 
 /// The account's listing may contain all actions of the archive, except those that only imports know.
-fn account(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
+fn account_coverage(connection: &Connection) -> rusqlite::Result<Option<Finding>> {
     let sql = format!(
         "SELECT (SELECT {LENGTH} FROM coverage JOIN listings ON listings.id = listing_id WHERE path = :path) AS covered,
                 (SELECT complete_total FROM listings WHERE path = :path) AS complete_total,
@@ -188,7 +269,7 @@ SELECT is_proven, count(*) AS droplets, CAST(total(missing) AS INTEGER) AS missi
   FROM short
  GROUP BY is_proven";
 
-fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+fn droplet_coverage(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     let mut statement = connection.prepare(DROPLETS)?;
     let findings = statement.query_map([], |row| {
         let (droplets, missing): (i64, i64) = (row.get("droplets")?, row.get("missing")?);
@@ -202,9 +283,14 @@ fn droplets(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
     findings?.collect()
 }
 
+const INTERVALS: &str = "(
+    SELECT path, start_position, end_position, total,
+           lag(end_position) OVER (PARTITION BY listing_id ORDER BY start_position) AS end_before
+      FROM coverage JOIN listings ON listings.id = listing_id)";
+
 /// Intervals of a listing must not overlap, nor exceed its length.
-fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
-    let rules = [
+fn intervals() -> [Rule; 2] {
+    [
         error(
             "coverage",
             "start_position < end_before",
@@ -217,18 +303,14 @@ fn intervals(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
             "positions beyond the end of a listing are covered",
             ADVICE,
         ),
-    ];
-    let table = "(SELECT path, start_position, end_position, total,
-                         lag(end_position) OVER (PARTITION BY listing_id ORDER BY start_position) AS end_before
-                    FROM coverage JOIN listings ON listings.id = listing_id)";
-    count(connection, table, "path", None, &rules)
+    ]
 }
 
 /// A proven complete listing must be covered from the oldest position on, and every listing must have a known path.
-fn listings(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
+fn listings() -> [Rule; 3] {
     let rule = |broken_by: &str, what: &str| error("listing", broken_by, what, ADVICE);
     let [account, followed] = [ListingKind::Account, ListingKind::Followed].map(ListingKind::path);
-    let rules = [
+    [
         rule(
             "complete_total > 0 AND NOT EXISTS (SELECT 1 FROM coverage WHERE listing_id = listings.id
                                   AND start_position = 0 AND end_position >= complete_total)",
@@ -246,6 +328,112 @@ fn listings(connection: &Connection) -> rusqlite::Result<Vec<Finding>> {
             ),
             "listings have a path that archiver does not know",
         ),
-    ];
-    count(connection, "listings", "path", None, &rules)
+    ]
+}
+const NOT_OURS: &str =
+    "archiver did not write this: if you did, correct it; if not, restore a backup";
+
+/// Each table with columns of times, and the key of its rows.
+const TIMES: [(&str, &str); 9] = [
+    ("sync_runs", "id"),
+    ("imports", "id"),
+    ("regions", "slug"),
+    ("region_features", "region_slug"),
+    ("region_sizes", "region_slug"),
+    ("droplets", "id"),
+    ("droplet_names", "droplet_id"),
+    ("droplet_tags", "droplet_id"),
+    ("listings", "path"),
+];
+
+pub(super) fn check_other_tables(
+    connection: &Connection,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (table, key) in TIMES {
+        let statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
+        let columns = statement.column_names();
+        let times = columns.filter(|name| name.ends_with("_at"));
+        let broken: Vec<_> = times.map(is_no_time).collect();
+        let what =
+            format!("rows of `{table}` have a time that is not written as YYYY-MM-DDTHH:MM:SSZ");
+        let rule = error("time_format", broken.join(" OR "), what, NOT_OURS);
+        findings.extend(count(connection, table, key, now, &[rule])?);
+    }
+    findings.extend(count(connection, "sync_runs", "id", now, &syncs())?);
+    findings.extend(count(connection, "droplets", "id", now, &droplets())?);
+    findings.extend(count(connection, "regions", "slug", now, &[region()])?);
+    for (table, key) in TIMES
+        .into_iter()
+        .filter(|(table, _)| table.starts_with("region"))
+    {
+        findings.extend(count(connection, table, key, now, &[seen(table)])?);
+    }
+    Ok(findings)
+}
+
+fn syncs() -> [Rule; 3] {
+    [
+        error(
+            "sync",
+            "(outcome IS NULL) <> (finished_at IS NULL)
+             OR outcome NOT IN ('complete', 'partial', 'failed', 'interrupted')",
+            "syncs have an unknown outcome, or have only one of an outcome and an end time",
+            NOT_OURS,
+        ),
+        error(
+            "sync",
+            "min(requests, retries, faults, inserted, updated, unchanged, rejected) < 0",
+            "syncs have negative counts",
+            NOT_OURS,
+        ),
+        note(
+            "clock",
+            "finished_at < started_at OR started_at > :soon",
+            "syncs ended before they began, or began in the future: a clock was wrong",
+            "check the clock; the ages in `archiver status` may be wrong",
+        ),
+    ]
+}
+
+fn droplets() -> [Rule; 3] {
+    [
+        error(
+            "extra",
+            is_no_object("extra"),
+            "droplets have an `extra` that is not a JSON object",
+            NOT_OURS,
+        ),
+        note(
+            "order",
+            "gone_at < created_at",
+            "droplets were gone before they were created",
+            "nothing to do: both times are archived as they were reported",
+        ),
+        note(
+            "future",
+            "max(coalesce(created_at, ''), coalesce(gone_at, '')) > :soon OR first_seen_at > :soon",
+            "droplets have a time in the future, by this machine's clock",
+            "check the clock",
+        ),
+    ]
+}
+
+fn region() -> Rule {
+    error(
+        "extra",
+        format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
+        "regions have an `extra` that is not a JSON object, or an invalid `available`",
+        NOT_OURS,
+    )
+}
+
+fn seen(table: &str) -> Rule {
+    note(
+        "clock",
+        "last_seen_at < first_seen_at",
+        format!("rows of `{table}` were last seen before they were first seen: a clock was wrong"),
+        "nothing to do: the next sync on another day writes the time again",
+    )
 }
