@@ -11,7 +11,6 @@ use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
 use archiver::sync::{self, Report, Scope, Settings};
 use tokio::runtime::Handle;
-use toml::Spanned;
 
 use super::Context;
 use super::decided::Decided;
@@ -206,7 +205,7 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
         scope,
         full,
         concurrency: concurrency.unwrap_or(CONCURRENCY),
-        recheck_seconds: seconds(context, "recheck", &file.sync.recheck, DAY_SECONDS)?,
+        recheck_seconds: seconds(context, "sync.recheck", &file.sync.recheck, DAY_SECONDS)?,
         audit_seconds: audit_seconds(context)?,
         clock: Timestamp::now,
     })
@@ -215,8 +214,8 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
 /// The seconds between two audits; `None` when audits are off.
 pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
     match &context.config.file().sync.audit {
-        Some(audit) if audit.get_ref() == "off" => Ok(None),
-        audit => seconds(context, "audit", audit, HOUR_SECONDS)
+        Some(audit) if audit == "off" => Ok(None),
+        audit => seconds(context, "sync.audit", audit, HOUR_SECONDS)
             .map(Some)
             .map_err(|failure| failure.with_hint("`audit` is a duration, such as 1h, or off")),
     }
@@ -226,7 +225,7 @@ pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
 fn seconds(
     context: &Context,
     key: &'static str,
-    text: &Option<Spanned<String>>,
+    text: &Option<String>,
     usual: i64,
 ) -> Result<i64, Failure> {
     Decided::of(("", key), &None, text).map_or(Ok(usual), |it| it.duration_seconds(context))

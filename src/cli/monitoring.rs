@@ -71,10 +71,9 @@ impl Monitoring {
         let address = context.config.ping_address(flags.ping_url.as_deref())?;
         let url = address.map(|address| {
             let url = address.value.expose().parse::<PingUrl>();
-            url.map_err(|error| match (address.source, &file.ping_url) {
-                (config::Source::File { .. }, Some(url)) => {
-                    let message = format!("`ping_url`: {error}");
-                    context.config.invalid(&url.span(), message).into()
+            url.map_err(|error| match address.source {
+                config::Source::File { .. } => {
+                    context.config.invalid("monitoring.ping_url", &error).into()
                 }
                 _ => Failure::usage(format!("--ping-url: {error}")),
             })

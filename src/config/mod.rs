@@ -6,25 +6,22 @@
 
 mod accounts;
 mod doctl;
-mod doctl_file;
 mod environment;
 mod error;
 mod file;
-mod hidden;
 mod private_file;
 mod settings;
 pub mod template;
 mod token;
 mod token_command;
 
-use std::ops::Range;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 pub use accounts::{Account, sharing_a_token};
 pub use environment::Environment;
 pub use error::Error;
-pub use file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
-pub use hidden::Hidden;
+pub use file::{ConfigFile, Hidden, Limits, Monitoring, Schedule, SyncScope};
 pub use settings::{Flags, Setting, Source, Sourced};
 pub use token::Token;
 pub use token_command::Patience;
@@ -94,14 +91,27 @@ impl Config {
         &self.environment
     }
 
-    /// The error for an invalid value at this place in the file.
+    /// The error for the invalid value of a key of the file, such as `sync.recheck`.
     #[must_use]
-    pub fn invalid(&self, place: &Range<usize>, message: impl Into<String>) -> Error {
+    pub fn invalid(&self, key: &str, reason: &dyn Display) -> Error {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        self.problem_at(key, format!("`{name}`: {reason}"))
+    }
+
+    fn problem_at(&self, key: &str, message: String) -> Error {
         Error::Invalid {
             path: self.path.clone(),
-            line: self.read.line_of(place.start),
-            message: message.into(),
+            line: self.line_of(key).unwrap_or(1),
+            message,
         }
+    }
+
+    /// The line of a key that the file sets: of the account itself, else of the top level.
+    fn line_of(&self, key: &str) -> Option<usize> {
+        let lines = &self.read.lines;
+        let own = self.account.map(|name| format!("accounts.{name}.{key}"));
+        let own = own.and_then(|key| lines.get(&key));
+        own.or_else(|| lines.get(key)).copied()
     }
 
     /// The path of the configuration file, which may not exist: `flag`, else `$ARCHIVER_CONFIG`, else its default path.

@@ -161,10 +161,7 @@ impl Config {
         let url = self.given_text(
             ("--ping-url", flag.map(str::to_owned)),
             "ARCHIVER_PING_URL",
-            (
-                "monitoring.ping_url",
-                by_file.map(|it| it.get_ref().expose()),
-            ),
+            ("monitoring.ping_url", by_file.map(Hidden::expose)),
         )?;
         Ok(url.map(|url| url.map(Hidden::from)))
     }
@@ -255,11 +252,9 @@ impl Config {
         Sourced { value, source }
     }
 
-    /// The place of a key that the file sets: of the account itself, else of the top level.
+    /// The place of a key that the file sets.
     fn source_of(&self, key: &str) -> Source {
-        let account = self.account.map(|name| format!("accounts.{name}.{key}"));
-        let own = account.and_then(|key| self.read.line_of_key(&key));
-        match own.or_else(|| self.read.line_of_key(key)) {
+        match self.line_of(key) {
             Some(line) => Source::File {
                 path: self.path.clone(),
                 line,

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::doctl;
 use super::environment::{Environment, TOKENS};
 use super::error::Error;
-use super::hidden::Hidden;
+use super::file::Hidden;
 use super::private_file::{self, Readers};
 use super::token_command::{self, Patience};
 use crate::core::files::resolved;

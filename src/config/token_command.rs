@@ -11,7 +11,7 @@ use std::{io, thread};
 use secrecy::zeroize::Zeroizing;
 
 use super::error::Error;
-use super::hidden::Hidden;
+use super::file::Hidden;
 use super::private_file::{read_more, text};
 use crate::core::cancellation::Cancellation;
 

@@ -30,7 +30,8 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) -> Endi
     // Nobody closes it.
     let _turn = fleet.turns.acquire().await;
     let work = {
-        let (fleet, account, setup) = (Arc::clone(&fleet), Arc::clone(&account), Arc::clone(&setup));
+        let (fleet, account, setup) =
+            (Arc::clone(&fleet), Arc::clone(&account), Arc::clone(&setup));
         let runtime = Handle::current();
         move || sync_once(&fleet, &account, &setup, &runtime)
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::{figures as read, totals as added};
+use super::super::{OPEN, totals as added};
 use super::*;
 
 /// An archive with these numbers of finished syncs and actions, of which ten are in progress.
@@ -45,7 +45,7 @@ fn new_syncs_are_found_by_their_number_and_open_actions_by_their_index() {
             );
             assert!(!plan.contains('\n'), "{plan}");
         }
-        let plan = plan(&connection, read::OPEN);
+        let plan = plan(&connection, OPEN);
         assert!(plan.contains("USING COVERING INDEX actions_open"), "{plan}");
         assert!(!plan.contains('\n'), "{plan}");
         execute(&connection, "ANALYZE");
