@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
+use archiver::api::{self, Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
 use archiver::archive::{self, ArchiveLock, Outcome, Store, Upgrade};
 use archiver::config::Token;
 use archiver::core::cancellation::Cancellation;
@@ -278,35 +278,24 @@ pub(super) type Verdict = Result<(), Failure>;
 
 /// The verdict on a sync that has ended, or could not begin.
 pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
-    outcome.as_ref().map_err(Clone::clone)?.verdict()
-}
-
-impl Done {
-    fn verdict(&self) -> Verdict {
-        let Self { report, summary } = self;
-        let status = match report.outcome() {
-            Outcome::Complete => return Ok(()),
-            _ if report.is_wrong_account => Status::Unauthorized,
-            _ if report
-                .errors()
-                .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
-            {
-                Status::Unauthorized
-            }
-            Outcome::Failed => Status::Failed,
-            Outcome::Partial | Outcome::Interrupted => Status::Partial,
-        };
-        let what = match status {
-            Status::Failed => "nothing was archived",
-            _ => "the archive is not complete",
-        };
-        let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-        let failure = Failure {
-            status,
-            ..Failure::failed(message)
-        };
-        Err(failure.with_hint(hint(report)))
-    }
+    let Done { report, summary } = outcome.as_ref().map_err(Clone::clone)?;
+    let is_refused = |error: &api::Error| error.is_unauthorized() || error.is_forbidden();
+    let status = match report.outcome() {
+        Outcome::Complete => return Ok(()),
+        _ if report.is_wrong_account || report.errors().any(is_refused) => Status::Unauthorized,
+        Outcome::Failed => Status::Failed,
+        Outcome::Partial | Outcome::Interrupted => Status::Partial,
+    };
+    let what = match status {
+        Status::Failed => "nothing was archived",
+        _ => "the archive is not complete",
+    };
+    let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
+    let failure = Failure {
+        status,
+        ..Failure::failed(message)
+    };
+    Err(failure.with_hint(hint(report)))
 }
 
 /// The next step for the user after an incomplete sync.

@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Config;
 use super::error::{ACCOUNTS, Error};
 use super::file::{Read, TOKEN};
 use super::settings::{Source, Sourced};
 use super::token::first_source;
-use super::{Config, Patience};
 use crate::core::account::{ALL, AccountName, NameError};
 use crate::core::files::{has_other_names, is_same, resolved};
 use crate::core::secrets::{looks_like_token, shown_path};
@@ -175,8 +175,7 @@ impl Config {
 pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> {
     let mut sources: Vec<(SecretString, Vec<AccountName>)> = Vec::new();
     for Account { name, config } in accounts {
-        let source = config.with_sources(None, Patience::default(), first_source)?;
-        let Some(source) = source else {
+        let Some(source) = first_source(&config.token_sources(None)?) else {
             continue;
         };
         let text = source.expose_secret();

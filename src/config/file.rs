@@ -21,7 +21,7 @@ use crate::core::secrets::{is_token_for_path, looks_like_token};
 
 /// All settings of the file.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ConfigFile {
     /// The path of the archive.
     pub database: Option<PathBuf>,
@@ -34,36 +34,29 @@ pub struct ConfigFile {
     /// The context of doctl whose token is used when no other source gives one.
     pub doctl_context: Option<String>,
     /// The scope of a sync.
-    #[serde(default)]
     pub sync: SyncScope,
     /// The schedule of the daemon.
-    #[serde(default)]
     pub schedule: Schedule,
     /// The limits for requests.
-    #[serde(default)]
     pub limits: Limits,
     /// The reports to other programs.
-    #[serde(default)]
     pub monitoring: Monitoring,
     /// The accounts that are meant when none is selected: names with commas between them, or `all`.
     pub default_account: Option<String>,
     /// The settings of each account. They have no accounts of their own.
-    #[serde(default, skip_serializing)]
+    #[serde(skip_serializing)]
     pub accounts: BTreeMap<String, ConfigFile>,
 }
 
 /// The scope of a sync; the whole account by default.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct SyncScope {
     /// Droplets by id.
-    #[serde(default)]
     pub droplets: Vec<DropletId>,
     /// Droplets by tag.
-    #[serde(default)]
     pub tags: Vec<String>,
     /// The whole account.
-    #[serde(default)]
     pub all: bool,
     /// The time within which each droplet's own listing is read again: `1d`.
     pub recheck: Option<String>,
@@ -73,7 +66,7 @@ pub struct SyncScope {
 
 /// The schedule of the daemon.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// A cron expression.
     pub cron: Option<String>,
@@ -85,7 +78,7 @@ pub struct Schedule {
 
 /// The reports to other programs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Monitoring {
     /// The address on which the daemon serves metrics: `127.0.0.1:9184`.
     pub listen: Option<String>,
@@ -99,7 +92,7 @@ pub struct Monitoring {
 
 /// The limits for requests.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The API allows 250.
     pub requests_per_minute: Option<NonZeroU32>,

@@ -71,14 +71,6 @@ impl Config {
         })
     }
 
-    /// Reads the file again, from the same place.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
-    pub fn reload(&self, flag: Option<&Path>) -> Result<Self, Error> {
-        Self::load(flag, self.environment.clone())
-    }
-
     /// The settings of the file; all empty without a file.
     #[must_use]
     pub fn file(&self) -> &ConfigFile {
@@ -173,7 +165,7 @@ impl Config {
     /// # Errors
     /// When no source is set, or the first one that is set gives no usable token.
     pub fn token(&self, doctl_context: Option<&str>, patience: Patience) -> Result<Token, Error> {
-        self.with_sources(doctl_context, patience, token::find)?
+        token::find(&self.token_sources(doctl_context)?, &patience)
     }
 
     /// True when a source of the token is set. It is not read.
@@ -181,28 +173,20 @@ impl Config {
     /// # Errors
     /// When the path of a file with a token cannot be resolved.
     pub fn names_token(&self) -> Result<bool, Error> {
-        let first = self.with_sources(None, Patience::default(), token::first_source)?;
-        Ok(first.is_some())
+        Ok(token::first_name(&self.token_sources(None)?).is_some())
     }
 
-    /// Passes the sources of the token to `look`.
-    fn with_sources<T>(
-        &self,
-        doctl_context: Option<&str>,
-        patience: Patience,
-        look: impl FnOnce(&Sources<'_>) -> T,
-    ) -> Result<T, Error> {
+    fn token_sources<'a>(&'a self, doctl_context: Option<&'a str>) -> Result<Sources<'a>, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
-        Ok(look(&Sources {
+        Ok(Sources {
             environment: &self.environment,
             flag: doctl_context,
-            file: path.map(|path| self.resolve(path)).transpose()?.as_deref(),
+            file: path.map(|path| self.resolve(path)).transpose()?,
             command: file.token_command.as_ref(),
-            patience,
             context: file.doctl_context.as_deref(),
             is_own: self.has_own_token,
-        }))
+        })
     }
 
     /// Resolves a path in the file: `~/` is the home, and a relative path begins at the file's folder.

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::error::HIDDEN;
 use super::{Config, Environment, Error, Hidden, template, token};
 use crate::api::Origin;
-use crate::config::Patience;
 use crate::core::secrets::{is_token_for_path, shown_path};
 
 /// The source of a value.
@@ -235,7 +234,7 @@ impl Config {
 
     /// The first source of the token that is set.
     fn token_source(&self, doctl_context: Option<&str>) -> Result<Option<Sourced<String>>, Error> {
-        let first = self.with_sources(doctl_context, Patience::default(), token::first_name)?;
+        let first = token::first_name(&self.token_sources(doctl_context)?);
         Ok(first.map(|name| Sourced {
             value: "(set, not shown)".to_owned(),
             source: match name.strip_prefix('`') {

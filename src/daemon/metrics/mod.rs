@@ -15,13 +15,12 @@ mod text;
 mod totals;
 
 pub use text::text;
-pub use totals::{Ending, Histogram, LastRun, Quota, Totals};
+pub use totals::{Histogram, LastRun, Quota, Totals};
 
 use crate::archive::LATEST_VERSION;
 use crate::core::account::AccountName;
 use crate::core::time::Timestamp;
-use crate::query::status;
-use crate::query::status::ListingStatus;
+use crate::query::status::{self, ListingStatus};
 use rusqlite::Connection;
 
 /// The figures of an archive. `holdings` is unknown before the first update.

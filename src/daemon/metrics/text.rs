@@ -4,8 +4,9 @@
 //! a name never changes.
 
 use super::Source;
-use super::totals::{Ending, Histogram};
+use super::totals::{ENDINGS, Histogram};
 use crate::core::time::Timestamp;
+use crate::query::status::RunState;
 use std::fmt::Display;
 
 /// All metrics in the text format 0.0.4 of Prometheus.
@@ -56,8 +57,8 @@ fn write_freshness(to: &mut Exposition<'_>, now: Timestamp, has_ages: bool) {
         "outcome",
         |it| {
             let last = it.figures.totals.last_run;
-            let is_last = move |each: Ending| Some(u8::from(each == last?.ending));
-            let outcomes = Ending::ALL.into_iter();
+            let is_last = move |each: RunState| Some(u8::from(each == last?.ending));
+            let outcomes = ENDINGS.into_iter();
             outcomes.filter_map(move |each| Some((each.as_str(), is_last(each)?)))
         },
     );
@@ -68,7 +69,7 @@ fn write_runs(to: &mut Exposition<'_>) {
         "archiver_runs_total",
         "Syncs that have ended, by outcome.",
         "outcome",
-        |it| Ending::ALL.map(|ending| (ending.as_str(), it.figures.totals.runs(ending))),
+        |it| ENDINGS.map(|ending| (ending.as_str(), it.figures.totals.runs(ending))),
     );
     to.histogram(
         "archiver_run_duration_seconds",

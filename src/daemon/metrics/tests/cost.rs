@@ -78,7 +78,7 @@ fn looking_again_takes_as_long_in_an_archive_of_a_hundred_times_as_many_syncs_an
         sync(&connection, 86_400, "complete");
         let one_sync = steps(&mut connection, &mut figures);
         assert_eq!(
-            figures.totals.runs(Ending::Complete),
+            figures.totals.runs(RunState::Complete),
             runs.unsigned_abs() + 1
         );
         (first, nothing_new, one_sync)
