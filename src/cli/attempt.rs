@@ -228,7 +228,7 @@ fn seconds(
     text: &Option<String>,
     usual: i64,
 ) -> Result<i64, Failure> {
-    Decided::of(("", key), &None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
+    Decided::of(key, &None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
 }
 
 /// A client that uses this token.

@@ -10,26 +10,24 @@ use archiver::core::time::parse_duration;
 use super::Context;
 use super::exit::Failure;
 
-/// The flag and the key of a setting, such as `sync.recheck`. The flag is empty for a setting without one.
-pub(super) type Names = (&'static str, &'static str);
-
 /// The text of a setting, and its source.
 pub(super) struct Decided<'a> {
     pub(super) text: &'a str,
-    names: Names,
+    /// The key in the configuration, such as `schedule.cron`. The flag, if there is one, has the name of the key.
+    key: &'static str,
     is_flag: bool,
 }
 
 impl<'a> Decided<'a> {
     /// A flag wins over a key of the configuration.
     pub(super) fn of(
-        names: Names,
+        key: &'static str,
         by_flag: &'a Option<String>,
         by_file: &'a Option<String>,
     ) -> Option<Self> {
         Some(Self {
             text: by_flag.as_ref().or(by_file.as_ref())?,
-            names,
+            key,
             is_flag: by_flag.is_some(),
         })
     }
@@ -49,7 +47,6 @@ impl<'a> Decided<'a> {
 
     /// The error for an invalid value, with its place.
     pub(super) fn refused(&self, context: &Context, reason: &dyn Display) -> Failure {
-        let (flag, key) = self.names;
         // The reason quotes the value.
         let reason: &dyn Display = if looks_like_secret(self.text) {
             &"its value is invalid, and not shown: it looks like a token or an address"
@@ -57,8 +54,12 @@ impl<'a> Decided<'a> {
             reason
         };
         match self.is_flag {
-            true => Failure::usage(format!("{flag}: {reason}")),
-            false => context.config.invalid(key, reason).into(),
+            true => {
+                let name = self.key.rsplit('.').next().unwrap_or(self.key);
+                let flag = name.replace('_', "-");
+                Failure::usage(format!("--{flag}: {reason}"))
+            }
+            false => context.config.invalid(self.key, reason).into(),
         }
     }
 }

@@ -215,11 +215,11 @@ pub(super) fn read_figures(
     cancellation: &Cancellation,
 ) -> Option<Figures> {
     let read = updated(context, before, cancellation);
-    let warn = |failure: &Failure| {
+    read.map_err(|failure| {
         let text = format!("the metrics stay as they were: {}", failure.message);
         context.terminal.warning(&text);
-    };
-    read.inspect_err(warn).ok()
+    })
+    .ok()
 }
 
 fn updated(

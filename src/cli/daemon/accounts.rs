@@ -42,7 +42,7 @@ pub(super) struct Fleet {
 pub(super) struct Account {
     /// The setup from the next sync on.
     pub(super) setup: Arc<Setup>,
-    planner: Planner,
+    pub(super) planner: Planner,
     /// The task of the running sync.
     pub(super) running: Option<Id>,
     /// Ticks that were skipped since the last sync began.
@@ -130,11 +130,6 @@ impl Account {
             self.status = status;
         }
         starts
-    }
-
-    /// The time of the next step, unless a sync ends before.
-    pub(super) fn next_step(&self) -> Option<Timestamp> {
-        self.planner.next()
     }
 
     /// Counts an event, and tells it.
@@ -288,11 +283,6 @@ impl Account {
 }
 
 impl Fleet {
-    pub(super) fn is_syncing(&self) -> bool {
-        let mut accounts = lock(&self.accounts).clone().into_iter();
-        accounts.any(|it| lock(&it).daemon.running_since.is_some())
-    }
-
     /// Writes the file of metrics of an account, with all accounts that have the same file.
     pub(super) fn write_metrics(&self, own: &Context, path: &Path) {
         let has_file =

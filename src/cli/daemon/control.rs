@@ -2,32 +2,57 @@
 
 use std::sync::{Arc, Mutex};
 
+use archiver::core::cancellation::Cancellation;
 use archiver::core::threads::{self, lock};
 use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, Ending, exporter};
 use archiver::web::{ListenAddress, Server, pages};
+use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::accounts::{Account, Fleet};
 use super::setup::Prepared;
-use super::{Arguments, notify, sync};
+use super::{Arguments, Machine, notify, sync};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::runtime::cannot_start;
+use crate::cli::runtime::{ACCOUNTS_AT_ONCE, cannot_start};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Context, serve, url};
 
 /// Controls all accounts.
 pub(super) struct Control {
-    pub(super) fleet: Arc<Fleet>,
-    pub(super) arguments: Arguments,
-    pub(super) accounts: Vec<Arc<Mutex<Account>>>,
-    pub(super) server: Option<(ListenAddress, Server)>,
-    pub(super) syncs: JoinSet<Ending>,
+    fleet: Arc<Fleet>,
+    arguments: Arguments,
+    accounts: Vec<Arc<Mutex<Account>>>,
+    server: Option<(ListenAddress, Server)>,
+    syncs: JoinSet<Ending>,
     /// The reload under way, if there is one.
-    pub(super) reload: JoinSet<Result<(Context, Prepared), Failure>>,
+    reload: JoinSet<Result<(Context, Prepared), Failure>>,
 }
 
 impl Control {
+    pub(super) fn new<A>(
+        context: Context,
+        arguments: &Arguments,
+        machine: &Machine<A>,
+        stopped: &Cancellation,
+    ) -> Self {
+        Self {
+            fleet: Arc::new(Fleet {
+                stopped: stopped.clone(),
+                clock: machine.clock,
+                chance: machine.chance,
+                turns: Semaphore::new(ACCOUNTS_AT_ONCE),
+                context: Mutex::new(Arc::new(context)),
+                accounts: Mutex::default(),
+            }),
+            arguments: arguments.clone(),
+            accounts: Vec::new(),
+            server: None,
+            syncs: JoinSet::new(),
+            reload: JoinSet::new(),
+        }
+    }
+
     /// Runs until the daemon is told to stop, and the syncs have ended.
     pub(super) async fn run(
         mut self,
@@ -46,16 +71,15 @@ impl Control {
                 biased;
                 () = stopped.requested(1) => break,
                 Some(ended) = self.syncs.join_next_with_id() => self.end(ended),
-                Some(read) = self.reload.join_next() => self.go_on(read).await,
+                Some(Ok(read)) = self.reload.join_next() => self.go_on(read).await,
                 Some(()) = reloads.next(), if self.reload.is_empty() => self.read_again(),
                 () = alarm.wait_until(next) => {}
             }
         }
         let terminal = self.terminal();
-        terminal.info(if self.fleet.is_syncing() {
-            "told to end: the running sync archives what it has"
-        } else {
-            "told to end"
+        terminal.info(match self.syncs.is_empty() {
+            true => "told to end",
+            false => "told to end: the running sync archives what it has",
         });
         notify("STOPPING=1");
         // The server answers until all syncs have ended.
@@ -79,7 +103,7 @@ impl Control {
                 lock(account).running = Some(self.syncs.spawn(sync).id());
             }
         }
-        let next = self.accounts.iter().map(|it| lock(it).next_step());
+        let next = self.accounts.iter().map(|it| lock(it).planner.next());
         next.flatten().min()
     }
 
@@ -117,11 +141,10 @@ impl Control {
     }
 
     /// Goes on with what was read, or as before.
-    async fn go_on(&mut self, read: Result<Result<(Context, Prepared), Failure>, JoinError>) {
+    async fn go_on(&mut self, read: Result<(Context, Prepared), Failure>) {
         let followed = match read {
-            Ok(Ok((context, prepared))) => self.follow_with_server(context, prepared).await,
-            Ok(Err(failure)) => Err(failure),
-            Err(error) => Err(Failure::failed(error.to_string())),
+            Ok((context, prepared)) => self.follow_with_server(context, prepared).await,
+            Err(failure) => Err(failure),
         };
         if let Err(failure) = followed {
             let text = format!("the configuration stays as it was: {}", failure.message);

@@ -9,20 +9,16 @@ mod setup;
 mod sync;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
 use archiver::archive;
 use archiver::core::time::Timestamp;
 use archiver::daemon::Alarm;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
-use super::runtime::{ACCOUNTS_AT_ONCE, Hangup, Overdue, Worker, stop_signals};
+use super::runtime::{Hangup, Overdue, Worker, stop_signals};
 use super::scope::{self, ScopeFlags};
-use accounts::Fleet;
 use control::{Control, Reloads};
 use setup::{Prepared, Setup};
 
@@ -105,21 +101,7 @@ pub(super) fn run<A: Alarm>(
         terminal.info("told to end before it had started");
         return Ok(Status::Done);
     }
-    let control = Control {
-        fleet: Arc::new(Fleet {
-            stopped: stopped.clone(),
-            clock: machine.clock,
-            chance: machine.chance,
-            turns: Semaphore::new(ACCOUNTS_AT_ONCE),
-            context: Mutex::new(Arc::new(context)),
-            accounts: Mutex::default(),
-        }),
-        arguments: arguments.clone(),
-        accounts: Vec::new(),
-        server: None,
-        syncs: JoinSet::new(),
-        reload: JoinSet::new(),
-    };
+    let control = Control::new(context, arguments, machine, stopped);
     let run = control.run(prepared?, reloads, (machine.alarm)());
     worker.runtime.block_on(run)
 }

@@ -191,10 +191,8 @@ fn write_ticks(to: &mut Exposition<'_>) {
         "Ticks of the schedule since the daemon started, by result; retry is a sync between ticks.",
         "result",
         |it| {
-            it.daemon
-                .map(|it| it.ticks.by_result())
-                .into_iter()
-                .flatten()
+            let ticks = it.daemon.map(|it| it.ticks.by_result());
+            ticks.into_iter().flatten()
         },
     );
     to.number(
@@ -250,14 +248,11 @@ impl<'a> Exposition<'a> {
     /// Begins with the version of the program.
     fn new(sources: &'a [Source<'a>]) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        let mut text = String::new();
-        head(
-            &mut text,
-            "gauge",
-            "archiver_build_info",
-            "The version of archiver; always 1.",
+        let text = format!(
+            "# HELP archiver_build_info The version of archiver; always 1.\n\
+             # TYPE archiver_build_info gauge\n\
+             archiver_build_info{{version=\"{version}\"}} 1\n"
         );
-        text.push_str(&format!("archiver_build_info{{version=\"{version}\"}} 1\n"));
         Self { sources, text }
     }
 
