@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::super::Environment;
 use super::*;
+use crate::config::Patience;
 
 const TWO: &str = "
 token_command = 'echo top'

@@ -1,5 +1,7 @@
 //! The order of the sources of the token, and the values that are refused.
 
+use std::path::Path;
+
 use super::*;
 
 /// A user's home, in which every source can be.
