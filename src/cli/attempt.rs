@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use archiver::api::{Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
+use archiver::api::{self, Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
 use archiver::archive::{self, ArchiveLock, Outcome, Store, Upgrade};
 use archiver::config::Token;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
 use archiver::sync::{self, Report, Scope, Settings};
 use tokio::runtime::Handle;
-use toml::Spanned;
 
 use super::Context;
 use super::decided::Decided;
@@ -206,7 +205,7 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
         scope,
         full,
         concurrency: concurrency.unwrap_or(CONCURRENCY),
-        recheck_seconds: seconds(context, "recheck", &file.sync.recheck, DAY_SECONDS)?,
+        recheck_seconds: seconds(context, "sync.recheck", &file.sync.recheck, DAY_SECONDS)?,
         audit_seconds: audit_seconds(context)?,
         clock: Timestamp::now,
     })
@@ -215,8 +214,8 @@ pub(super) fn settings(context: &Context, scope: Scope, full: bool) -> Result<Se
 /// The seconds between two audits; `None` when audits are off.
 pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
     match &context.config.file().sync.audit {
-        Some(audit) if audit.get_ref() == "off" => Ok(None),
-        audit => seconds(context, "audit", audit, HOUR_SECONDS)
+        Some(audit) if audit == "off" => Ok(None),
+        audit => seconds(context, "sync.audit", audit, HOUR_SECONDS)
             .map(Some)
             .map_err(|failure| failure.with_hint("`audit` is a duration, such as 1h, or off")),
     }
@@ -226,10 +225,10 @@ pub(super) fn audit_seconds(context: &Context) -> Result<Option<i64>, Failure> {
 fn seconds(
     context: &Context,
     key: &'static str,
-    text: &Option<Spanned<String>>,
+    text: &Option<String>,
     usual: i64,
 ) -> Result<i64, Failure> {
-    Decided::of(("", key), &None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
+    Decided::of(key, &None, text).map_or(Ok(usual), |it| it.duration_seconds(context))
 }
 
 /// A client that uses this token.
@@ -279,35 +278,24 @@ pub(super) type Verdict = Result<(), Failure>;
 
 /// The verdict on a sync that has ended, or could not begin.
 pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
-    outcome.as_ref().map_err(Clone::clone)?.verdict()
-}
-
-impl Done {
-    fn verdict(&self) -> Verdict {
-        let Self { report, summary } = self;
-        let status = match report.outcome() {
-            Outcome::Complete => return Ok(()),
-            _ if report.is_wrong_account => Status::Unauthorized,
-            _ if report
-                .errors()
-                .any(|error| error.is_unauthorized() || error.is_forbidden()) =>
-            {
-                Status::Unauthorized
-            }
-            Outcome::Failed => Status::Failed,
-            Outcome::Partial | Outcome::Interrupted => Status::Partial,
-        };
-        let what = match status {
-            Status::Failed => "nothing was archived",
-            _ => "the archive is not complete",
-        };
-        let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-        let failure = Failure {
-            status,
-            ..Failure::failed(message)
-        };
-        Err(failure.with_hint(hint(report)))
-    }
+    let Done { report, summary } = outcome.as_ref().map_err(Clone::clone)?;
+    let is_refused = |error: &api::Error| error.is_unauthorized() || error.is_forbidden();
+    let status = match report.outcome() {
+        Outcome::Complete => return Ok(()),
+        _ if report.is_wrong_account || report.errors().any(is_refused) => Status::Unauthorized,
+        Outcome::Failed => Status::Failed,
+        Outcome::Partial | Outcome::Interrupted => Status::Partial,
+    };
+    let what = match status {
+        Status::Failed => "nothing was archived",
+        _ => "the archive is not complete",
+    };
+    let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
+    let failure = Failure {
+        status,
+        ..Failure::failed(message)
+    };
+    Err(failure.with_hint(hint(report)))
 }
 
 /// The next step for the user after an incomplete sync.

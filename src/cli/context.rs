@@ -93,13 +93,16 @@ impl Context {
     /// Reads the configuration again, and selects the accounts anew.
     pub(super) fn reload(&self) -> Result<Self, Failure> {
         let (global, written) = (self.global.clone(), self.written.clone());
-        let loaded = self.config.reload(global.config.as_deref())?;
+        let loaded = Config::load(global.config.as_deref(), self.config.environment().clone())?;
         Self::new(global, loaded, self.terminal, written)
     }
 
     /// The context of every account of the configuration, whatever is selected by default.
     pub(super) fn of_every_account(&self) -> Result<Self, Failure> {
-        let loaded = self.config.reload(self.global.config.as_deref())?;
+        let loaded = Config::load(
+            self.global.config.as_deref(),
+            self.config.environment().clone(),
+        )?;
         let accounts = match loaded.file().accounts.is_empty() {
             true => Vec::new(),
             false => loaded.select(&[ALL.to_owned()], false)?,

@@ -2,40 +2,34 @@
 //! never shows a text that looks like a token.
 
 use std::fmt::Display;
-use std::ops::Range;
 use std::str::FromStr;
 
 use archiver::core::secrets::looks_like_secret;
 use archiver::core::time::parse_duration;
-use toml::Spanned;
 
 use super::Context;
 use super::exit::Failure;
 
-/// The flag and the key of a setting. The flag is empty for a setting without one.
-pub(super) type Names = (&'static str, &'static str);
-
-/// The text of a setting, and its place.
+/// The text of a setting, and its source.
 pub(super) struct Decided<'a> {
     pub(super) text: &'a str,
-    names: Names,
-    /// The place in the configuration; `None` for a flag.
-    place: Option<Range<usize>>,
+    /// The key in the configuration, such as `schedule.cron`. The flag, if there is one, has the name of the key.
+    key: &'static str,
+    is_flag: bool,
 }
 
 impl<'a> Decided<'a> {
     /// A flag wins over a key of the configuration.
     pub(super) fn of(
-        names: Names,
+        key: &'static str,
         by_flag: &'a Option<String>,
-        by_file: &'a Option<Spanned<String>>,
+        by_file: &'a Option<String>,
     ) -> Option<Self> {
-        let (text, place) = match (by_flag, by_file) {
-            (Some(text), _) => (text, None),
-            (None, Some(value)) => (value.get_ref(), Some(value.span())),
-            (None, None) => return None,
-        };
-        Some(Self { text, names, place })
+        Some(Self {
+            text: by_flag.as_ref().or(by_file.as_ref())?,
+            key,
+            is_flag: by_flag.is_some(),
+        })
     }
 
     pub(super) fn duration_seconds(&self, context: &Context) -> Result<i64, Failure> {
@@ -53,19 +47,19 @@ impl<'a> Decided<'a> {
 
     /// The error for an invalid value, with its place.
     pub(super) fn refused(&self, context: &Context, reason: &dyn Display) -> Failure {
-        let (flag, key) = self.names;
         // The reason quotes the value.
         let reason: &dyn Display = if looks_like_secret(self.text) {
             &"its value is invalid, and not shown: it looks like a token or an address"
         } else {
             reason
         };
-        match &self.place {
-            None => Failure::usage(format!("{flag}: {reason}")),
-            Some(place) => {
-                let message = format!("`{key}`: {reason}");
-                context.config.invalid(place, message).into()
+        match self.is_flag {
+            true => {
+                let name = self.key.rsplit('.').next().unwrap_or(self.key);
+                let flag = name.replace('_', "-");
+                Failure::usage(format!("--{flag}: {reason}"))
             }
+            false => context.config.invalid(self.key, reason).into(),
         }
     }
 }

@@ -71,10 +71,9 @@ impl Monitoring {
         let address = context.config.ping_address(flags.ping_url.as_deref())?;
         let url = address.map(|address| {
             let url = address.value.expose().parse::<PingUrl>();
-            url.map_err(|error| match (address.source, &file.ping_url) {
-                (config::Source::File { .. }, Some(url)) => {
-                    let message = format!("`ping_url`: {error}");
-                    context.config.invalid(&url.span(), message).into()
+            url.map_err(|error| match address.source {
+                config::Source::File { .. } => {
+                    context.config.invalid("monitoring.ping_url", &error).into()
                 }
                 _ => Failure::usage(format!("--ping-url: {error}")),
             })
@@ -216,11 +215,11 @@ pub(super) fn read_figures(
     cancellation: &Cancellation,
 ) -> Option<Figures> {
     let read = updated(context, before, cancellation);
-    let warn = |failure: &Failure| {
+    read.map_err(|failure| {
         let text = format!("the metrics stay as they were: {}", failure.message);
         context.terminal.warning(&text);
-    };
-    read.inspect_err(warn).ok()
+    })
+    .ok()
 }
 
 fn updated(

@@ -8,14 +8,15 @@
 use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Config;
 use super::error::{ACCOUNTS, Error};
-use super::file::TOKEN;
+use super::file::{Read, TOKEN};
 use super::settings::{Source, Sourced};
 use super::token::first_source;
-use super::{Config, Patience};
 use crate::core::account::{ALL, AccountName, NameError};
 use crate::core::files::{has_other_names, is_same, resolved};
 use crate::core::secrets::{looks_like_token, shown_path};
@@ -41,16 +42,13 @@ impl Config {
         let file = self.file();
         let is_top_level = has_archive
             || file.database.is_some()
-            || TOKEN.iter().any(|key| self.read.line_of_key(key).is_some());
+            || TOKEN.iter().any(|key| self.read.lines.contains_key(*key));
         let names = match self.asked_accounts(by_flag)? {
             Some(Sourced { value, source }) => {
-                self.names(&value)
-                    .map_err(|error| match (&source, &file.default_account) {
-                        (Source::File { .. }, Some(place)) => {
-                            self.invalid(&place.span(), format!("`default_account`: {error}"))
-                        }
-                        _ => error,
-                    })?
+                self.names(&value).map_err(|error| match source {
+                    Source::File { .. } => self.invalid("default_account", &error),
+                    _ => error,
+                })?
             }
             None if is_top_level => BTreeSet::new(),
             None => self.account_names(),
@@ -58,10 +56,11 @@ impl Config {
         if !names.is_empty() {
             self.refuse_shared_archives()?;
         }
-        Ok(names
-            .into_iter()
-            .filter_map(|name| self.account(name))
-            .collect())
+        Ok(self.accounts(names).collect())
+    }
+
+    fn accounts(&self, names: BTreeSet<AccountName>) -> impl Iterator<Item = Account> {
+        names.into_iter().filter_map(|name| self.account(name))
     }
 
     /// The accounts that are asked for, with the source: a list with commas.
@@ -74,10 +73,7 @@ impl Config {
         self.given_text(
             ("--account", by_flag),
             "ARCHIVER_ACCOUNT",
-            (
-                "default_account",
-                by_file.map(|names| names.get_ref().as_str()),
-            ),
+            ("default_account", by_file.map(String::as_str)),
         )
     }
 
@@ -85,9 +81,7 @@ impl Config {
     fn account_names(&self) -> BTreeSet<AccountName> {
         let names = self.file().accounts.keys();
         // Reading the file has checked them.
-        names
-            .filter_map(|name| name.get_ref().parse().ok())
-            .collect()
+        names.filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The accounts in a list with commas.
@@ -133,10 +127,13 @@ impl Config {
         let own = self.file().accounts.get(name.as_str())?;
         let is_own = |key: &&str| {
             let key = format!("accounts.{name}.{key}");
-            self.read.line_of_key(&key).is_some()
+            self.read.lines.contains_key(&key)
         };
         let config = Self {
-            read: self.read.with(own.clone()),
+            read: Read {
+                file: own.clone(),
+                lines: Arc::clone(&self.read.lines),
+            },
             account: Some(name),
             has_own_token: TOKEN.iter().any(is_own),
             environment: self.environment.clone(),
@@ -148,12 +145,7 @@ impl Config {
     /// Refuses two accounts with the same archive. Their histories would mix.
     fn refuse_shared_archives(&self) -> Result<(), Error> {
         let mut archives: Vec<(PathBuf, Option<Metadata>, AccountName)> = Vec::new();
-        for key in self.file().accounts.keys() {
-            let Some(Account { name, config }) =
-                key.get_ref().parse().ok().and_then(|it| self.account(it))
-            else {
-                continue;
-            };
+        for Account { name, config } in self.accounts(self.account_names()) {
             let archive = config.configured_database()?.value;
             let path = resolved(&archive);
             // Two names of one file (hard links) are two paths.
@@ -167,7 +159,7 @@ impl Config {
                 let message = format!(
                     "the accounts `{other}` and `{name}` have the same archive: {archive}; give each its own `database`"
                 );
-                return Err(self.invalid(&key.span(), message));
+                return Err(self.problem_at(&format!("accounts.{name}"), message));
             }
             archives.push((path, linked, name));
         }
@@ -183,8 +175,7 @@ impl Config {
 pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> {
     let mut sources: Vec<(SecretString, Vec<AccountName>)> = Vec::new();
     for Account { name, config } in accounts {
-        let source = config.with_sources(None, Patience::default(), first_source)?;
-        let Some(source) = source else {
+        let Some(source) = first_source(&config.token_sources(None)?) else {
             continue;
         };
         let text = source.expose_secret();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::super::Environment;
 use super::*;
+use crate::config::Patience;
 
 const TWO: &str = "
 token_command = 'echo top'
@@ -68,7 +69,7 @@ fn an_account_has_its_own_settings_and_the_missing_ones_of_the_top_level() {
     );
     let settings = |config: &Config| {
         let file = config.file();
-        let cron = file.schedule.cron.as_ref().unwrap().get_ref().clone();
+        let cron = file.schedule.cron.clone().unwrap();
         let limits = file.limits;
         (
             cron,
@@ -79,8 +80,8 @@ fn an_account_has_its_own_settings_and_the_missing_ones_of_the_top_level() {
     assert_eq!(settings(&own), ("@hourly".to_owned(), 5, 2));
     assert_eq!(settings(&work), ("@daily".to_owned(), 7, 2));
     let zone = work.file().schedule.timezone.as_ref().unwrap();
-    assert_eq!(zone.get_ref(), "Europe/Dublin");
-    let error = work.invalid(&zone.span(), "x").to_string();
+    assert_eq!(zone, "Europe/Dublin");
+    let error = work.invalid("schedule.timezone", &"x").to_string();
     assert!(error.contains("line 12: "), "{error}");
 }
 
@@ -93,7 +94,7 @@ fn a_scope_and_the_place_of_a_token_come_from_one_level() {
     );
     assert_eq!(own.file().sync.droplets, [1, 2]);
     assert!(work.file().sync.all && work.file().sync.droplets.is_empty());
-    assert_eq!(work.file().sync.audit.as_ref().unwrap().get_ref(), "2h");
+    assert_eq!(work.file().sync.audit.as_deref().unwrap(), "2h");
     let text =
         "[sync]\ndroplets = [1]\n[accounts.a.sync]\ntags = []\n[accounts.b.sync]\nall = false";
     let droplets = |name| home.account(text, name, &[]).file().sync.droplets.clone();

@@ -7,12 +7,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use toml::de::{DeTable, DeValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use toml::de::{DeString, DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
-use super::error::{Error, MISPLACED};
-use super::hidden::Hidden;
+use super::error::{Error, HIDDEN, MISPLACED};
 use super::private_file::{self, Readers};
 use crate::core::account::AccountName;
 use crate::core::files::is_foreign;
@@ -21,7 +21,7 @@ use crate::core::secrets::{is_token_for_path, looks_like_token};
 
 /// All settings of the file.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ConfigFile {
     /// The path of the archive.
     pub database: Option<PathBuf>,
@@ -34,72 +34,65 @@ pub struct ConfigFile {
     /// The context of doctl whose token is used when no other source gives one.
     pub doctl_context: Option<String>,
     /// The scope of a sync.
-    #[serde(default)]
     pub sync: SyncScope,
     /// The schedule of the daemon.
-    #[serde(default)]
     pub schedule: Schedule,
     /// The limits for requests.
-    #[serde(default)]
     pub limits: Limits,
     /// The reports to other programs.
-    #[serde(default)]
     pub monitoring: Monitoring,
     /// The accounts that are meant when none is selected: names with commas between them, or `all`.
-    pub default_account: Option<Spanned<String>>,
+    pub default_account: Option<String>,
     /// The settings of each account. They have no accounts of their own.
-    #[serde(default, skip_serializing)]
-    pub accounts: BTreeMap<Spanned<String>, ConfigFile>,
+    #[serde(skip_serializing)]
+    pub accounts: BTreeMap<String, ConfigFile>,
 }
 
 /// The scope of a sync; the whole account by default.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct SyncScope {
     /// Droplets by id.
-    #[serde(default)]
     pub droplets: Vec<DropletId>,
     /// Droplets by tag.
-    #[serde(default)]
     pub tags: Vec<String>,
     /// The whole account.
-    #[serde(default)]
     pub all: bool,
     /// The time within which each droplet's own listing is read again: `1d`.
-    pub recheck: Option<Spanned<String>>,
+    pub recheck: Option<String>,
     /// The time between two audits, each of which reads an archived page again: `1h`, or `off`.
-    pub audit: Option<Spanned<String>>,
+    pub audit: Option<String>,
 }
 
 /// The schedule of the daemon.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// A cron expression.
-    pub cron: Option<Spanned<String>>,
+    pub cron: Option<String>,
     /// An IANA time zone: `Europe/Dublin`.
-    pub timezone: Option<Spanned<String>>,
+    pub timezone: Option<String>,
     /// The longest random delay: `5m`.
-    pub jitter: Option<Spanned<String>>,
+    pub jitter: Option<String>,
 }
 
 /// The reports to other programs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Monitoring {
     /// The address on which the daemon serves metrics: `127.0.0.1:9184`.
-    pub listen: Option<Spanned<String>>,
+    pub listen: Option<String>,
     /// The longest age of the last complete sync: `2h`.
-    pub max_age: Option<Spanned<String>>,
+    pub max_age: Option<String>,
     /// A file for node_exporter's textfile collector.
     pub metrics_file: Option<PathBuf>,
     /// The ping URL of a check of healthchecks.io or a similar service. The URL is a kind of secret.
-    pub ping_url: Option<Spanned<Hidden>>,
+    pub ping_url: Option<Hidden>,
 }
 
 /// The limits for requests.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The API allows 250.
     pub requests_per_minute: Option<NonZeroU32>,
@@ -118,33 +111,39 @@ impl SyncScope {
     }
 }
 
-/// The settings of a file, and the places in it.
+/// A text that is not shown, because it may hold a secret: a command that prints a token, or the address of a check.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
+pub struct Hidden(SecretString);
+
+impl Hidden {
+    /// The text, which may hold a secret.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Hides the text.
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
+
+/// The settings of a file, and their places in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Read {
     /// An account has the settings of the top level where it has none of its own.
     pub(super) file: ConfigFile,
-    /// The offsets of its lines.
-    lines: Arc<[usize]>,
     /// The line of each key, from 1. A key has the names of its tables: `sync.recheck`.
-    keys: Arc<BTreeMap<String, usize>>,
-}
-
-impl Read {
-    /// Other settings of the same file.
-    pub(super) fn with(&self, file: ConfigFile) -> Self {
-        let (lines, keys) = (Arc::clone(&self.lines), Arc::clone(&self.keys));
-        Self { file, lines, keys }
-    }
-
-    /// The line, from 1, of a key with the names of its tables.
-    pub(super) fn line_of_key(&self, key: &str) -> Option<usize> {
-        self.keys.get(key).copied()
-    }
-
-    /// The line, from 1, of a byte offset in the file.
-    pub(super) fn line_of(&self, offset: usize) -> usize {
-        self.lines.partition_point(|start| *start <= offset).max(1)
-    }
+    pub(super) lines: Arc<BTreeMap<String, usize>>,
 }
 
 /// Reads the file at `path`; `None` when there is none.
@@ -169,66 +168,75 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
 
 /// Reads the text of a file. `path` is for messages.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Read, Error> {
-    let starts = text.match_indices('\n').map(|(at, _)| at + 1);
-    let mut read = Read {
-        lines: std::iter::once(0).chain(starts).collect(),
-        ..Read::default()
-    };
-    let filled = read.fill(text);
-    filled.map_err(|(line, message)| Error::Invalid {
+    checked(text).map_err(|(line, message)| Error::Invalid {
         path: path.to_owned(),
         line,
         message,
-    })?;
-    Ok(read)
+    })
 }
 
 /// A line, and what is wrong there.
 type Problem = (usize, String);
 
-impl Read {
-    fn fill(&mut self, text: &str) -> Result<(), Problem> {
-        // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
-        // enough.
-        let table = DeTable::parse(text).map_err(|error| {
-            let message = error
-                .message()
-                .trim_end_matches(", expected literal string");
-            (self.line_of(place(&error)), message.to_owned())
-        })?;
-        let mut keys = BTreeMap::new();
-        each_key(table.get_ref(), "", &mut |key, offset, _| {
-            keys.insert(key.to_owned(), self.line_of(offset));
-        });
-        self.keys = keys.into();
-        self.file = self.settings(&table, text)?;
-        if let Some(problem) = problem(self, table.get_ref()) {
-            return Err(problem);
-        }
-        self.file = self.settings(&with_top_level(table), text)?;
-        Ok(())
+fn checked(text: &str) -> Result<Read, Problem> {
+    // The full message of the parser shows the line, which may hold a secret. Its short message and the place are
+    // enough.
+    let table = DeTable::parse(text).map_err(|error| {
+        let message = error.message();
+        let message = message.trim_end_matches(", expected literal string");
+        (line_at(text, place(&error)), message.to_owned())
+    })?;
+    let mut lines = BTreeMap::new();
+    each_key(table.get_ref(), "", &mut |key, name, _| {
+        lines.insert(key.to_owned(), line_at(text, name.span().start));
+    });
+    let lines = lines.into();
+    let file = settings(&table, text)?;
+    let read = Read { file, lines };
+    if let Some(problem) = problem(&read, table.get_ref()) {
+        return Err(problem);
     }
+    let file = settings(&with_top_level(table), text)?;
+    Ok(Read { file, ..read })
+}
 
-    fn settings(&self, table: &Spanned<DeTable<'_>>, text: &str) -> Result<ConfigFile, Problem> {
-        ConfigFile::deserialize(Deserializer::from(table.clone())).map_err(|error| {
-            let mut message = without_values(error.message());
-            if let Some(key) = key_at(text, place(&error)) {
-                message = message.replacen("the value", &format!("`{key}`"), 1);
+fn settings(table: &Spanned<DeTable<'_>>, text: &str) -> Result<ConfigFile, Problem> {
+    ConfigFile::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+        let place = place(&error);
+        let mut message = without_values(error.message());
+        // The innermost key comes last.
+        let mut key = None;
+        each_key(table.get_ref(), "", &mut |_, name, value| {
+            if value.span().contains(&place) {
+                key = Some(name.get_ref().to_string());
             }
-            (self.line_of(place(&error)), message)
-        })
-    }
+        });
+        if let Some(key) = key.filter(|key| looks_like_setting(key)) {
+            message = message.replacen("the value", &format!("`{key}`"), 1);
+        }
+        (line_at(text, place), message)
+    })
 }
 
 fn place(error: &toml::de::Error) -> usize {
     error.span().map_or(0, |span| span.start)
 }
 
-/// Passes on each key, which has the names of its tables, with its place in the file and its value.
-fn each_key(table: &DeTable<'_>, above: &str, visit: &mut impl FnMut(&str, usize, &DeValue<'_>)) {
+/// The line, from 1, of a byte offset in a text.
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.bytes().take(offset);
+    before.filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Passes on each key, with the names of its tables and without them, and its value.
+fn each_key<'text>(
+    table: &DeTable<'text>,
+    above: &str,
+    visit: &mut impl FnMut(&str, &Spanned<DeString<'text>>, &Spanned<DeValue<'text>>),
+) {
     for (name, value) in table {
         let key = format!("{above}{}", name.get_ref());
-        visit(&key, name.span().start, value.get_ref());
+        visit(&key, name, value);
         if let DeValue::Table(table) = value.get_ref() {
             each_key(table, &format!("{key}."), visit);
         }
@@ -302,12 +310,11 @@ fn add<'text>(all: &mut DeTable<'text>, own: &DeTable<'text>) {
 
 /// The first problem of settings whose kinds are right, and its line.
 fn problem(read: &Read, table: &DeTable<'_>) -> Option<Problem> {
-    let line = |key: &str| read.line_of_key(key);
+    let line = |key: &str| read.lines.get(key).copied();
     if let Some((key, message)) = contradiction(&read.file) {
         return Some((line(key)?, message.to_owned()));
     }
     for (name, account) in &read.file.accounts {
-        let name = name.get_ref();
         let above = format!("accounts.{name}");
         if looks_like_token(name) {
             let message = format!("the name of an account is {MISPLACED}");
@@ -326,11 +333,10 @@ fn problem(read: &Read, table: &DeTable<'_>) -> Option<Problem> {
         }
     }
     let mut misplaced = None;
-    each_key(table, "", &mut |key, offset, value| {
-        let name = key.rsplit('.').next().unwrap_or(key);
-        if misplaced.is_none() && holds_token(name, value) {
-            let message = format!("`{name}` holds {MISPLACED}");
-            misplaced = Some((read.line_of(offset), message));
+    each_key(table, "", &mut |key, name, value| {
+        if misplaced.is_none() && holds_token(name.get_ref(), value.get_ref()) {
+            let message = format!("`{}` holds {MISPLACED}", name.get_ref());
+            misplaced = line(key).map(|line| (line, message));
         }
     });
     misplaced
@@ -373,18 +379,6 @@ fn is_anybodys(about: &Metadata) -> bool {
     #[cfg(not(unix))]
     let others_may_write = false;
     others_may_write || is_foreign(about)
-}
-
-/// The setting on the line of a place in the file, if its name can be shown.
-fn key_at(text: &str, place: usize) -> Option<&str> {
-    let line = text.get(..place)?.rsplit('\n').next()?;
-    // In a table on one line, the key is the last one.
-    let (before, _) = match line.contains('{') {
-        true => line.rsplit_once('=')?,
-        false => line.split_once('=')?,
-    };
-    let key = before.rsplit(['{', ',']).next()?.trim();
-    looks_like_setting(key).then_some(key)
 }
 
 /// The message of serde without values of the file. It keeps names of settings and kinds of values.

@@ -6,25 +6,22 @@
 
 mod accounts;
 mod doctl;
-mod doctl_file;
 mod environment;
 mod error;
 mod file;
-mod hidden;
 mod private_file;
 mod settings;
 pub mod template;
 mod token;
 mod token_command;
 
-use std::ops::Range;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 pub use accounts::{Account, sharing_a_token};
 pub use environment::Environment;
 pub use error::Error;
-pub use file::{ConfigFile, Limits, Monitoring, Schedule, SyncScope};
-pub use hidden::Hidden;
+pub use file::{ConfigFile, Hidden, Limits, Monitoring, Schedule, SyncScope};
 pub use settings::{Flags, Setting, Source, Sourced};
 pub use token::Token;
 pub use token_command::Patience;
@@ -74,14 +71,6 @@ impl Config {
         })
     }
 
-    /// Reads the file again, from the same place.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
-    pub fn reload(&self, flag: Option<&Path>) -> Result<Self, Error> {
-        Self::load(flag, self.environment.clone())
-    }
-
     /// The settings of the file; all empty without a file.
     #[must_use]
     pub fn file(&self) -> &ConfigFile {
@@ -94,14 +83,27 @@ impl Config {
         &self.environment
     }
 
-    /// The error for an invalid value at this place in the file.
+    /// The error for the invalid value of a key of the file, such as `sync.recheck`.
     #[must_use]
-    pub fn invalid(&self, place: &Range<usize>, message: impl Into<String>) -> Error {
+    pub fn invalid(&self, key: &str, reason: &dyn Display) -> Error {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        self.problem_at(key, format!("`{name}`: {reason}"))
+    }
+
+    fn problem_at(&self, key: &str, message: String) -> Error {
         Error::Invalid {
             path: self.path.clone(),
-            line: self.read.line_of(place.start),
-            message: message.into(),
+            line: self.line_of(key).unwrap_or(1),
+            message,
         }
+    }
+
+    /// The line of a key that the file sets: of the account itself, else of the top level.
+    fn line_of(&self, key: &str) -> Option<usize> {
+        let lines = &self.read.lines;
+        let own = self.account.map(|name| format!("accounts.{name}.{key}"));
+        let own = own.and_then(|key| lines.get(&key));
+        own.or_else(|| lines.get(key)).copied()
     }
 
     /// The path of the configuration file, which may not exist: `flag`, else `$ARCHIVER_CONFIG`, else its default path.
@@ -163,7 +165,7 @@ impl Config {
     /// # Errors
     /// When no source is set, or the first one that is set gives no usable token.
     pub fn token(&self, doctl_context: Option<&str>, patience: Patience) -> Result<Token, Error> {
-        self.with_sources(doctl_context, patience, token::find)?
+        token::find(&self.token_sources(doctl_context)?, &patience)
     }
 
     /// True when a source of the token is set. It is not read.
@@ -171,28 +173,20 @@ impl Config {
     /// # Errors
     /// When the path of a file with a token cannot be resolved.
     pub fn names_token(&self) -> Result<bool, Error> {
-        let first = self.with_sources(None, Patience::default(), token::first_source)?;
-        Ok(first.is_some())
+        Ok(token::first_name(&self.token_sources(None)?).is_some())
     }
 
-    /// Passes the sources of the token to `look`.
-    fn with_sources<T>(
-        &self,
-        doctl_context: Option<&str>,
-        patience: Patience,
-        look: impl FnOnce(&Sources<'_>) -> T,
-    ) -> Result<T, Error> {
+    fn token_sources<'a>(&'a self, doctl_context: Option<&'a str>) -> Result<Sources<'a>, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
-        Ok(look(&Sources {
+        Ok(Sources {
             environment: &self.environment,
             flag: doctl_context,
-            file: path.map(|path| self.resolve(path)).transpose()?.as_deref(),
+            file: path.map(|path| self.resolve(path)).transpose()?,
             command: file.token_command.as_ref(),
-            patience,
             context: file.doctl_context.as_deref(),
             is_own: self.has_own_token,
-        }))
+        })
     }
 
     /// Resolves a path in the file: `~/` is the home, and a relative path begins at the file's folder.

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::error::HIDDEN;
 use super::{Config, Environment, Error, Hidden, template, token};
 use crate::api::Origin;
-use crate::config::Patience;
 use crate::core::secrets::{is_token_for_path, shown_path};
 
 /// The source of a value.
@@ -161,10 +160,7 @@ impl Config {
         let url = self.given_text(
             ("--ping-url", flag.map(str::to_owned)),
             "ARCHIVER_PING_URL",
-            (
-                "monitoring.ping_url",
-                by_file.map(|it| it.get_ref().expose()),
-            ),
+            ("monitoring.ping_url", by_file.map(Hidden::expose)),
         )?;
         Ok(url.map(|url| url.map(Hidden::from)))
     }
@@ -238,7 +234,7 @@ impl Config {
 
     /// The first source of the token that is set.
     fn token_source(&self, doctl_context: Option<&str>) -> Result<Option<Sourced<String>>, Error> {
-        let first = self.with_sources(doctl_context, Patience::default(), token::first_name)?;
+        let first = token::first_name(&self.token_sources(doctl_context)?);
         Ok(first.map(|name| Sourced {
             value: "(set, not shown)".to_owned(),
             source: match name.strip_prefix('`') {
@@ -255,11 +251,9 @@ impl Config {
         Sourced { value, source }
     }
 
-    /// The place of a key that the file sets: of the account itself, else of the top level.
+    /// The place of a key that the file sets.
     fn source_of(&self, key: &str) -> Source {
-        let account = self.account.map(|name| format!("accounts.{name}.{key}"));
-        let own = account.and_then(|key| self.read.line_of_key(&key));
-        match own.or_else(|| self.read.line_of_key(key)) {
+        match self.line_of(key) {
             Some(line) => Source::File {
                 path: self.path.clone(),
                 line,

@@ -157,7 +157,7 @@ mod tests {
             let uncommented = plain.replace(&commented, &commented.replace("# ", ""));
             let read = file::parse(&uncommented, path).unwrap();
             assert_eq!(
-                read.line_of_key(&key),
+                read.lines.get(&key).copied(),
                 uncommented
                     .lines()
                     .position(|line| line.starts_with(&format!("{name} =")))

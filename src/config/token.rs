@@ -5,14 +5,14 @@
 //! the environment has a token for every command. A context in the configuration comes last, as a fallback.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::doctl;
 use super::environment::{Environment, TOKENS};
 use super::error::Error;
-use super::hidden::Hidden;
+use super::file::Hidden;
 use super::private_file::{self, Readers};
 use super::token_command::{self, Patience};
 use crate::core::files::resolved;
@@ -37,9 +37,8 @@ pub(super) struct Sources<'a> {
     /// The context of doctl from the flag.
     pub(super) flag: Option<&'a str>,
     pub(super) environment: &'a Environment,
-    pub(super) file: Option<&'a Path>,
+    pub(super) file: Option<PathBuf>,
     pub(super) command: Option<&'a Hidden>,
-    pub(super) patience: Patience,
     /// The context of doctl from the configuration.
     pub(super) context: Option<&'a str>,
     /// True when the configuration has a source for one account. It wins over sources of the environment, which would
@@ -51,16 +50,16 @@ pub(super) struct Sources<'a> {
 enum Candidate<'a> {
     Doctl(&'a str),
     Variable(&'static str, &'a SecretString),
-    File(&'a Path),
+    File(PathBuf),
     Command(&'a Hidden),
     Credential(PathBuf),
 }
 
 /// The token of the first source that is set.
-pub(super) fn find(sources: &Sources<'_>) -> Result<Token, Error> {
+pub(super) fn find(sources: &Sources<'_>, patience: &Patience) -> Result<Token, Error> {
     let mut candidates = sources.candidates().into_iter();
     let (_, first) = candidates.next().ok_or(Error::NoToken)?;
-    let (source, text) = first.read(sources.environment, &sources.patience)?;
+    let (source, text) = first.read(sources.environment, patience)?;
     let token = text.expose_secret().trim();
     if let Some(reason) = unusable(token) {
         return Err(Error::BadToken {
@@ -82,7 +81,7 @@ pub(super) fn first_source(sources: &Sources<'_>) -> Option<SecretString> {
         Candidate::Doctl(context) => context.into(),
         // The name is enough.
         Candidate::Variable(..) | Candidate::Credential(_) => "".into(),
-        Candidate::File(path) => resolved(path).to_string_lossy().into_owned(),
+        Candidate::File(path) => resolved(&path).to_string_lossy().into_owned(),
         Candidate::Command(command) => return Some(command.expose().into()),
     };
     let name = name.trim_start_matches("--");
@@ -91,11 +90,8 @@ pub(super) fn first_source(sources: &Sources<'_>) -> Option<SecretString> {
 
 /// The name of the first source that is set. It is not read.
 pub(super) fn first_name(sources: &Sources<'_>) -> Option<&'static str> {
-    sources
-        .candidates()
-        .into_iter()
-        .next()
-        .map(|(name, _)| name)
+    let candidates = sources.candidates();
+    candidates.first().map(|(name, _)| *name)
 }
 
 /// The reason why a text cannot be a token: the API would refuse it, or a header cannot carry it.
@@ -130,7 +126,7 @@ impl<'a> Sources<'a> {
     fn candidates(&self) -> Vec<(&'static str, Candidate<'a>)> {
         let environment = self.environment;
         let flag = self.flag.map(Candidate::Doctl);
-        let file = self.file.map(Candidate::File);
+        let file = self.file.clone().map(Candidate::File);
         let command = self.command.map(Candidate::Command);
         let credential = credential(environment).map(Candidate::Credential);
         let context = self.context.map(Candidate::Doctl);
@@ -172,7 +168,7 @@ impl Candidate<'_> {
             Self::Doctl(context) => doctl::token(environment, context)?,
             Self::Variable(name, secret) => (name.to_owned(), secret.clone()),
             Self::File(path) => {
-                let text = private_file::read(path, Readers::Owner)?;
+                let text = private_file::read(&path, Readers::Owner)?;
                 (path.display().to_string(), text.as_str().into())
             }
             Self::Command(command) => {

@@ -4,14 +4,15 @@
 //! leaves behind may keep its output open for ever. Its stderr may hold a secret, or codes that control a terminal.
 //! Stderr goes to the terminal only when a user is there, who may have to type a passphrase; otherwise it is discarded.
 
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::PipeReader;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use secrecy::zeroize::Zeroizing;
 
 use super::error::Error;
-use super::hidden::Hidden;
+use super::file::Hidden;
 use super::private_file::{read_more, text};
 use crate::core::cancellation::Cancellation;
 
@@ -65,40 +66,33 @@ fn output_within(
 /// A running command.
 struct Running {
     child: Child,
-    stdout: Option<ChildStdout>,
+    stdout: PipeReader,
     printed: Zeroizing<Vec<u8>>,
     leads_group: bool,
 }
 
 impl Running {
     fn start(text: &str, is_watched: bool) -> io::Result<Self> {
+        let (stdout, writer) = io::pipe()?;
+        never_wait(&stdout)?;
         let mut command = Command::new("sh");
         command
             .args(["-c", text])
             // The command must not report to systemd in place of the daemon.
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+            .stdout(writer);
         if !is_watched {
             command.stderr(Stdio::null());
             // A group in the background must not ask at the terminal, and does not receive its interrupt.
             lead_group(&mut command);
         }
-        let mut child = command.spawn()?;
-        let stdout = child.stdout.take();
-        let running = Self {
-            child,
+        Ok(Self {
+            child: command.spawn()?,
             stdout,
             printed: Zeroizing::new(Vec::with_capacity(EXPECTED_BYTES)),
             leads_group: !is_watched,
-        };
-        if let Some(stdout) = &running.stdout
-            && let Err(error) = never_wait(stdout)
-        {
-            running.end();
-            return Err(error);
-        }
-        Ok(running)
+        })
     }
 
     /// The output of the command until it ends, or the reason why it failed.
@@ -140,10 +134,7 @@ impl Running {
 
     /// Reads the available output.
     fn read(&mut self) -> Result<(), String> {
-        let Some(stdout) = &mut self.stdout else {
-            return Ok(());
-        };
-        match read_more(stdout, &mut self.printed, MOST_BYTES) {
+        match read_more(&mut self.stdout, &mut self.printed, MOST_BYTES) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.to_string()),
             _ if self.printed.len() > MOST_BYTES => {
                 Err(format!("it prints more than {MOST_BYTES} bytes"))
@@ -179,7 +170,7 @@ fn end_group(leader: &Child) {
 
 /// Makes reads from `stdout` return at once.
 #[cfg(unix)]
-fn never_wait(stdout: &ChildStdout) -> io::Result<()> {
+fn never_wait(stdout: &PipeReader) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(
         stdout,
         rustix::fs::OFlags::NONBLOCK,
@@ -193,7 +184,7 @@ fn lead_group(_: &mut Command) {}
 fn end_group(_: &Child) {}
 
 #[cfg(not(unix))]
-fn never_wait(_: &ChildStdout) -> io::Result<()> {
+fn never_wait(_: &PipeReader) -> io::Result<()> {
     Ok(())
 }
 

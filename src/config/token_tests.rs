@@ -1,5 +1,7 @@
 //! The order of the sources of the token, and the values that are refused.
 
+use std::path::Path;
+
 use super::*;
 
 /// A user's home, in which every source can be.
@@ -53,14 +55,13 @@ fn sources(environment: &Environment) -> Sources<'_> {
         environment,
         file: None,
         command: None,
-        patience: Patience::default(),
         context: None,
         is_own: false,
     }
 }
 
 fn found(sources: &Sources<'_>) -> (String, String) {
-    let token = find(sources).unwrap();
+    let token = find(sources, &Patience::default()).unwrap();
     assert!(!format!("{token:?}").contains(token.secret.expose_secret()));
     (token.secret.expose_secret().to_owned(), token.source)
 }
@@ -81,9 +82,8 @@ fn the_first_source_that_is_set_is_used() {
     let all = |environment| Sources {
         flag: None,
         environment,
-        file: Some(path.as_path()),
+        file: Some(path.clone()),
         command: Some(&command),
-        patience: Patience::default(),
         context: Some("default"),
         is_own: false,
     };
@@ -100,7 +100,10 @@ fn the_first_source_that_is_set_is_used() {
     assert_eq!(found(&less).0, "from-credential");
     less.environment = &none;
     assert_eq!(found(&less).0, "from-default");
-    assert!(matches!(find(&sources(&none)), Err(Error::NoToken)));
+    assert!(matches!(
+        find(&sources(&none), &Patience::default()),
+        Err(Error::NoToken)
+    ));
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -127,7 +130,7 @@ fn a_context_that_a_flag_asks_for_and_that_is_not_there_falls_back_to_nothing() 
         flag: Some("home"),
         ..sources(&environment)
     };
-    let error = find(&asked).unwrap_err().to_string();
+    let error = find(&asked, &Patience::default()).unwrap_err().to_string();
     assert!(
         error.starts_with("doctl knows no context `home`"),
         "{error}"
@@ -141,12 +144,14 @@ fn a_token_file_that_others_can_read_is_refused() {
     let path = home.path("token");
     let environment = home.environment();
     let by_file = Sources {
-        file: Some(&path),
+        file: Some(path.clone()),
         ..sources(&environment)
     };
     assert_eq!(found(&by_file).0, "from-file");
     home.write("token", "secret", 0o640);
-    let error = find(&by_file).unwrap_err().to_string();
+    let error = find(&by_file, &Patience::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.ends_with("can be read by other users"), "{error}");
 }
 
@@ -156,7 +161,7 @@ fn a_credential_that_is_not_passed_is_no_source() {
     let home = Home::new();
     std::fs::remove_file(home.path("credentials/digitalocean-token")).unwrap();
     let environment = home.with_credentials();
-    let error = find(&sources(&environment)).unwrap_err();
+    let error = find(&sources(&environment), &Patience::default()).unwrap_err();
     assert!(matches!(error, Error::NoToken), "{error}");
 }
 
@@ -164,7 +169,7 @@ fn a_credential_that_is_not_passed_is_no_source() {
 fn what_is_no_token_is_refused_without_being_shown() {
     for bad in ["two words", "line\nbreak", "zero\u{200b}width", "   "] {
         let environment = Environment::of(&[("DIGITALOCEAN_TOKEN", bad)]);
-        let error = find(&sources(&environment)).unwrap_err();
+        let error = find(&sources(&environment), &Patience::default()).unwrap_err();
         assert!(!error.to_string().contains(bad), "{error}");
     }
 }
@@ -176,7 +181,7 @@ fn a_token_that_is_no_text_is_refused_and_not_passed_over_for_the_next() {
     let broken = std::ffi::OsString::from_vec(b"canary\xff".to_vec());
     let environment = Environment::of(&[("DIGITALOCEAN_ACCESS_TOKEN", "second")]);
     let environment = environment.with("DIGITALOCEAN_TOKEN", broken);
-    let error = find(&sources(&environment)).unwrap_err();
+    let error = find(&sources(&environment), &Patience::default()).unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, Error::BadToken { .. }), "{message}");
     assert!(
@@ -189,7 +194,9 @@ fn a_token_that_is_no_text_is_refused_and_not_passed_over_for_the_next() {
 fn a_token_that_is_written_as_in_a_file_of_variables_is_refused_with_the_reason() {
     let refused = |text: &str| {
         let environment = Environment::of(&[("DIGITALOCEAN_TOKEN", text)]);
-        let message = find(&sources(&environment)).unwrap_err().to_string();
+        let message = find(&sources(&environment), &Patience::default())
+            .unwrap_err()
+            .to_string();
         assert!(!message.contains("canary"), "{message}");
         message
     };
@@ -222,7 +229,7 @@ fn a_credential_that_is_there_and_cannot_be_read_is_not_passed_over() {
             context: Some("default"),
             ..sources(&environment)
         };
-        let error = find(&with_less).unwrap_err();
+        let error = find(&with_less, &Patience::default()).unwrap_err();
         assert!(matches!(error, Error::Unreadable { .. }), "{error}");
     };
     for target in [Path::new("/nowhere"), Path::new("digitalocean-token")] {
@@ -248,9 +255,8 @@ fn sources_that_are_set_and_not_looked_at_are_named() {
     let all = Sources {
         flag: Some("work"),
         environment: &environment,
-        file: Some(Path::new("/nowhere")),
+        file: Some(PathBuf::from("/nowhere")),
         command: Some(&command),
-        patience: Patience::default(),
         context: Some("default"),
         is_own: false,
     };
@@ -262,10 +268,16 @@ fn sources_that_are_set_and_not_looked_at_are_named() {
         "the credential `digitalocean-token`",
         "`doctl_context`",
     ];
-    assert_eq!(find(&all).unwrap().passed_over, everything);
+    assert_eq!(
+        find(&all, &Patience::default()).unwrap().passed_over,
+        everything
+    );
     let less = Sources { flag: None, ..all };
-    assert_eq!(find(&less).unwrap().passed_over, everything[1..]);
+    assert_eq!(
+        find(&less, &Patience::default()).unwrap().passed_over,
+        everything[1..]
+    );
     let only = Environment::of(&[("DIGITALOCEAN_TOKEN", "first")]);
-    let token = find(&sources(&only)).unwrap();
+    let token = find(&sources(&only), &Patience::default()).unwrap();
     assert_eq!(token.passed_over, [""; 0]);
 }

@@ -124,7 +124,7 @@ impl Place<'_> {
                 let accounts = config
                     .iter()
                     .flat_map(|config| config.file().accounts.keys());
-                let names = accounts.map(|name| name.get_ref().as_str()).chain(["all"]);
+                let names = accounts.map(String::as_str).chain(["all"]);
                 all(&names.collect::<Vec<_>>())
             }
             ("STATUS", _) => all(&STATUSES),

@@ -1,117 +1,190 @@
-//! A running daemon: takes on its accounts, reloads the configuration, and stops.
+//! A running daemon: starts the syncs of its accounts when they are due, reloads the configuration, and stops.
 
 use std::sync::{Arc, Mutex};
 
-use archiver::core::threads::lock;
-use archiver::daemon::{Alarm, exporter};
+use archiver::core::cancellation::Cancellation;
+use archiver::core::threads::{self, lock};
+use archiver::core::time::Timestamp;
+use archiver::daemon::{Alarm, Ending, exporter};
 use archiver::web::{ListenAddress, Server, pages};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
+use tokio::task::{Id, JoinError, JoinSet};
 
-use super::driver::Driver;
-use super::fleet::{Fleet, Member};
-use super::service_manager;
+use super::accounts::{Account, Fleet};
 use super::setup::Prepared;
-use super::state::State;
-use super::{Arguments, announce};
+use super::{Arguments, Machine, notify, sync};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::runtime::cannot_start;
-use crate::cli::serve;
+use crate::cli::runtime::{ACCOUNTS_AT_ONCE, cannot_start};
+use crate::cli::terminal::Terminal;
+use crate::cli::{Context, serve};
 
-/// Controls the drivers of all accounts.
-pub(super) struct Control<A> {
-    pub(super) fleet: Arc<Fleet>,
-    pub(super) arguments: Arguments,
-    pub(super) alarm: fn() -> A,
-    pub(super) server: Option<(ListenAddress, Server)>,
-    pub(super) drivers: JoinSet<()>,
+/// Controls all accounts.
+pub(super) struct Control {
+    fleet: Arc<Fleet>,
+    arguments: Arguments,
+    accounts: Vec<Arc<Mutex<Account>>>,
+    server: Option<(ListenAddress, Server)>,
+    syncs: JoinSet<Ending>,
+    /// The reload under way, if there is one.
+    reload: JoinSet<Result<(Context, Prepared), Failure>>,
 }
 
-impl<A: Alarm> Control<A> {
+impl Control {
+    pub(super) fn new<A>(
+        context: Context,
+        arguments: &Arguments,
+        machine: &Machine<A>,
+        stopped: &Cancellation,
+    ) -> Self {
+        Self {
+            fleet: Arc::new(Fleet {
+                stopped: stopped.clone(),
+                clock: machine.clock,
+                chance: machine.chance,
+                turns: Semaphore::new(ACCOUNTS_AT_ONCE),
+                context: Mutex::new(Arc::new(context)),
+                accounts: Mutex::default(),
+            }),
+            arguments: arguments.clone(),
+            accounts: Vec::new(),
+            server: None,
+            syncs: JoinSet::new(),
+            reload: JoinSet::new(),
+        }
+    }
+
     /// Runs until the daemon is told to stop, and the syncs have ended.
     pub(super) async fn run(
         mut self,
         prepared: Prepared,
         mut reloads: Reloads,
+        mut alarm: impl Alarm,
     ) -> Result<Status, Failure> {
         let listen = prepared.listen.clone();
-        let drivers = self.follow(prepared);
+        self.follow(prepared);
         self.server = listen_on(listen, &self.fleet).await?;
-        self.start(drivers);
-        service_manager::ready();
+        notify("READY=1");
         let stopped = self.fleet.stopped.clone();
         loop {
+            let next = self.beat();
             tokio::select! {
+                biased;
                 () = stopped.requested(1) => break,
-                Some(()) = reloads.next() => self.reload().await,
+                Some(ended) = self.syncs.join_next_with_id() => self.end(ended),
+                Some(Ok(read)) = self.reload.join_next() => self.go_on(read).await,
+                Some(()) = reloads.next(), if self.reload.is_empty() => self.read_again(),
+                () = alarm.wait_until(next) => {}
             }
         }
-        let terminal = lock(&self.fleet.context).terminal;
-        terminal.info(if self.fleet.is_syncing() {
-            "told to end: the running sync archives what it has"
-        } else {
-            "told to end"
+        let terminal = self.terminal();
+        terminal.info(match self.syncs.is_empty() {
+            true => "told to end",
+            false => "told to end: the running sync archives what it has",
         });
-        service_manager::stopping();
+        notify("STOPPING=1");
         // The server answers until all syncs have ended.
-        while self.drivers.join_next().await.is_some() {}
+        while self.syncs.join_next().await.is_some() {}
+        while self.reload.join_next().await.is_some() {}
         terminal.info("ended");
         Ok(Status::Done)
     }
 
-    async fn reload(&mut self) {
-        service_manager::reloading();
-        if let Err(failure) = self.read_again().await {
-            let text = format!("the configuration stays as it was: {}", failure.message);
-            let terminal = lock(&self.fleet.context).terminal;
-            terminal.error(&text, failure.hint.as_deref());
-        }
-        service_manager::ready();
+    fn terminal(&self) -> Terminal {
+        lock(&self.fleet.context).terminal
     }
 
-    async fn read_again(&mut self) -> Result<(), Failure> {
-        let context = lock(&self.fleet.context).reload()?;
-        let (now, stopped) = ((self.fleet.clock)(), &self.fleet.stopped);
-        let prepared = Prepared::new(&context, &self.arguments, now, stopped)?;
+    /// Starts the syncs that are due, and shows that the daemon is alive. Returns the time of the next step.
+    fn beat(&mut self) -> Option<Timestamp> {
+        notify("WATCHDOG=1");
+        let now = (self.fleet.clock)();
+        for account in &self.accounts {
+            if lock(account).step(now, self.fleet.chance) {
+                let sync = sync::run(Arc::clone(&self.fleet), Arc::clone(account));
+                lock(account).running = Some(self.syncs.spawn(sync).id());
+            }
+        }
+        let next = self.accounts.iter().map(|it| lock(it).planner.next());
+        next.flatten().min()
+    }
+
+    /// Records the end of a sync, unless its account was removed meanwhile.
+    fn end(&self, ended: Result<(Id, Ending), JoinError>) {
+        let (id, ending) = ended.unwrap_or_else(|error| {
+            let ending = Ending::Failed { not_before: None };
+            (error.id(), ending)
+        });
+        let (now, chance) = ((self.fleet.clock)(), (self.fleet.chance)());
+        let mut accounts = self.accounts.iter().map(|it| lock(it));
+        if let Some(mut account) = accounts.find(|it| it.running == Some(id)) {
+            account.end(ending, now, chance);
+        }
+    }
+
+    /// Reads the configuration again, in a thread of its own, because a command that prints a token may take a minute.
+    fn read_again(&mut self) {
+        #[cfg(unix)]
+        if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
+            notify(&format!("RELOADING=1\n{now}"));
+        }
+        let (fleet, arguments) = (Arc::clone(&self.fleet), self.arguments.clone());
+        let read = move || {
+            let context = Arc::clone(&lock(&fleet.context)).reload()?;
+            let now = (fleet.clock)();
+            let prepared = Prepared::new(&context, &arguments, now, &fleet.stopped)?;
+            Ok((context, prepared))
+        };
+        self.reload.spawn(async {
+            let read = threads::answer_of(read).map_err(cannot_start)?;
+            let text = "reading it ended unexpectedly: this is a defect of archiver";
+            read.await.unwrap_or_else(|_| Err(Failure::failed(text)))
+        });
+    }
+
+    /// Goes on with what was read, or as before.
+    async fn go_on(&mut self, read: Result<(Context, Prepared), Failure>) {
+        let followed = match read {
+            Ok((context, prepared)) => self.follow_with_server(context, prepared).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = followed {
+            let text = format!("the configuration stays as it was: {}", failure.message);
+            self.terminal().error(&text, failure.hint.as_deref());
+        }
+        notify("READY=1");
+    }
+
+    async fn follow_with_server(
+        &mut self,
+        context: Context,
+        prepared: Prepared,
+    ) -> Result<(), Failure> {
         self.listen_elsewhere(prepared.listen.clone()).await?;
         *lock(&self.fleet.context) = Arc::new(context);
-        let drivers = self.follow(prepared);
-        self.start(drivers);
+        self.follow(prepared);
         Ok(())
     }
 
-    /// Goes on with the known accounts, takes on new ones, and lets go of the others. Returns the drivers of the new
-    /// ones.
-    fn follow(&self, prepared: Prepared) -> Vec<Driver> {
-        let now = (self.fleet.clock)();
-        let mut members = lock(&self.fleet.members);
-        let mut known = std::mem::take(&mut *members);
-        let mut drivers = Vec::new();
-        for account in prepared.accounts {
-            let name = account.setup.context.account();
-            if let Some(place) = known.iter().position(|member| member.account() == name) {
-                let member = known.swap_remove(place);
-                member.follow(account.setup, now);
-                members.push(member);
-                continue;
-            }
-            let mut state = State::new(now, account.figures);
-            state.follow(&account.setup);
-            state.archive = announce(&account.setup, account.path, now);
-            let member = Member {
-                setup: watch::Sender::new(Arc::new(account.setup)),
-                state: Arc::new(Mutex::new(state)),
-            };
-            drivers.push(Driver::new(&self.fleet, &member));
-            members.push(member);
+    /// Goes on with the known accounts, takes on new ones, and lets go of the others.
+    fn follow(&mut self, prepared: Prepared) {
+        let (now, chance) = ((self.fleet.clock)(), self.fleet.chance);
+        let mut known = std::mem::take(&mut self.accounts);
+        for prepared in prepared.accounts {
+            let name = prepared.setup.context.account();
+            let place = known.iter().position(|it| lock(it).name() == name);
+            self.accounts.push(match place {
+                Some(place) => {
+                    let account = known.swap_remove(place);
+                    lock(&account).follow(prepared.setup, now, chance());
+                    account
+                }
+                None => Arc::new(Mutex::new(Account::new(prepared, now, chance()))),
+            });
         }
-        drivers
-    }
-
-    fn start(&mut self, drivers: Vec<Driver>) {
-        for driver in drivers {
-            self.drivers.spawn(driver.run((self.alarm)()));
+        for account in known {
+            let terminal = lock(&account).terminal();
+            terminal.info("this account is not synced any more");
         }
+        lock(&self.fleet.accounts).clone_from(&self.accounts);
     }
 
     /// Moves the server to its new address. Frees the old address first, since the new one may be the same in other

@@ -1,23 +1,18 @@
 //! `archiver daemon`: syncs on a schedule until it is told to stop.
 //!
-//! The planner of the library decides when to sync. `setup` reads flags and configuration. Each account has a `driver`,
-//! which does the syncs, and a `state`, which the server shows. `fleet` has all accounts, `control` starts and stops
-//! them, and `service_manager` tells systemd.
+//! The planner of the library decides when to sync. `setup` reads flags and configuration. `accounts` has the plan and
+//! the state of each account, `control` starts what is due, and `sync` does it. This file tells systemd.
 
+mod accounts;
 mod control;
-mod driver;
-mod fleet;
-mod service_manager;
 mod setup;
-mod state;
+mod sync;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use archiver::archive;
 use archiver::core::time::Timestamp;
 use archiver::daemon::Alarm;
-use tokio::task::JoinSet;
 
 use super::Context;
 use super::exit::{Failure, Status};
@@ -25,7 +20,6 @@ use super::monitoring::MonitoringFlags;
 use super::runtime::{Hangup, Overdue, Worker, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::{Control, Reloads};
-use fleet::Fleet;
 use setup::{Prepared, Setup};
 
 /// Flags of `archiver daemon`.
@@ -107,14 +101,18 @@ pub(super) fn run<A: Alarm>(
         terminal.info("told to end before it had started");
         return Ok(Status::Done);
     }
-    let control = Control {
-        fleet: Arc::new(Fleet::new(context, machine, stopped)),
-        arguments: arguments.clone(),
-        alarm: machine.alarm,
-        server: None,
-        drivers: JoinSet::new(),
-    };
-    worker.runtime.block_on(control.run(prepared?, reloads))
+    let control = Control::new(context, arguments, machine, stopped);
+    let run = control.run(prepared?, reloads, (machine.alarm)());
+    worker.runtime.block_on(run)
+}
+
+/// Tells systemd, if it listens (`sd_notify(3)`). A missing listener is not an error, and a failed notification cannot
+/// be reported to systemd.
+fn notify(state: &str) {
+    #[cfg(unix)]
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Custom(state)]);
+    #[cfg(not(unix))]
+    let _ = state;
 }
 
 /// Logs the schedule and the next runs. Returns the path of the archive if there is one, which no sync may replace by a

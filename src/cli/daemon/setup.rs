@@ -128,7 +128,7 @@ impl Setup {
     ) -> Result<Self, Failure> {
         let plan = plan(&context, arguments, now)?;
         let by_file = &context.config.file().monitoring.max_age;
-        let max_age = match Decided::of(("--max-age", "max_age"), &arguments.max_age, by_file) {
+        let max_age = match Decided::of("monitoring.max_age", &arguments.max_age, by_file) {
             Some(max_age) => max_age.duration_seconds(&context)?,
             None => usual_age(&plan, now),
         };
@@ -146,25 +146,24 @@ impl Setup {
 /// The address of the server, which is one for all accounts.
 fn listen(context: &Context, arguments: &Arguments) -> Result<Option<ListenAddress>, Failure> {
     let by_file = &context.config.file().monitoring.listen;
-    let listen = Decided::of(("--listen", "listen"), &arguments.listen, by_file);
+    let listen = Decided::of("monitoring.listen", &arguments.listen, by_file);
     listen.map(|listen| listen.parsed(context)).transpose()
 }
 
 fn plan(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
     let file = &context.config.file().schedule;
-    let names = ("--timezone", "timezone");
-    let zone = match Decided::of(names, &arguments.timezone, &file.timezone) {
+    let zone = match Decided::of("schedule.timezone", &arguments.timezone, &file.timezone) {
         Some(zone) => zone.parsed(context)?,
         None => Zone::utc(),
     };
-    let Some(cron) = Decided::of(("--cron", "cron"), &arguments.cron, &file.cron) else {
+    let Some(cron) = Decided::of("schedule.cron", &arguments.cron, &file.cron) else {
         return Err(Failure::usage("no schedule is configured").with_hint(
             "use --cron, such as --cron @hourly, or set `cron` under [schedule] in the configuration",
         ));
     };
     let schedule = Schedule::new(cron.text, zone, now)
         .map_err(|error| cron.refused(context, &error).with_hint(error.hint))?;
-    match Decided::of(("--jitter", "jitter"), &arguments.jitter, &file.jitter) {
+    match Decided::of("schedule.jitter", &arguments.jitter, &file.jitter) {
         Some(jitter) => Plan::new(schedule, jitter.duration_seconds(context)?, now)
             .map_err(|error| jitter.refused(context, &error)),
         None => Plan::new(schedule, 0, now).map_err(Failure::usage),

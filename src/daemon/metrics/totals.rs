@@ -4,17 +4,26 @@
 //! *settled*. The last row without an outcome may still be running, so it is left for the next update. An update reads
 //! only the rows that were settled since the last one, however long the log is.
 
-use crate::archive::{Outcome, RunId};
+use crate::archive::RunId;
 use crate::core::time::Timestamp;
-use crate::query::status::ACCOUNT_SCOPE;
+use crate::query::status::{ACCOUNT_SCOPE, RunState};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use std::collections::BTreeMap;
+
+/// The endings of a sync, in the order of display.
+pub(super) const ENDINGS: [RunState; 5] = [
+    RunState::Complete,
+    RunState::Partial,
+    RunState::Failed,
+    RunState::Interrupted,
+    RunState::Killed,
+];
 
 /// The totals of all syncs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// The number of syncs by ending, in the order of [`Ending::ALL`].
-    runs: [u64; Ending::ALL.len()],
+    /// The number of syncs by the word for their ending.
+    runs: BTreeMap<&'static str, u64>,
     /// Actions that were new in the archive, except those of killed syncs.
     pub inserted: u64,
     /// Actions that were updated.
@@ -47,7 +56,7 @@ pub struct Totals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastRun {
     /// The kind of end.
-    pub ending: Ending,
+    pub ending: RunState,
     /// The start; `None` when the time in the archive cannot be read.
     pub started_at: Option<Timestamp>,
 }
@@ -121,8 +130,8 @@ impl Totals {
 
     /// The number of syncs with this ending.
     #[must_use]
-    pub fn runs(&self, ending: Ending) -> u64 {
-        self.runs[ending as usize]
+    pub fn runs(&self, ending: RunState) -> u64 {
+        self.runs.get(ending.as_str()).copied().unwrap_or(0)
     }
 
     /// The start of the last complete sync: all actions that the API listed then, in the scope of the last sync, are
@@ -154,8 +163,8 @@ impl Totals {
 
     /// Returns true when the sync archived actions, or may have.
     fn add(&mut self, run: Run) -> bool {
-        let ending = Ending::of(run.outcome.as_deref());
-        self.runs[ending as usize] += 1;
+        let ending = RunState::ended(run.outcome.as_deref());
+        *self.runs.entry(ending.as_str()).or_default() += 1;
         for (sum, number) in [
             (&mut self.inserted, run.inserted),
             (&mut self.updated, run.updated),
@@ -181,12 +190,12 @@ impl Totals {
             let at = finished_at;
             self.quota = Some(Quota { remaining, at });
         }
-        if ending == Ending::Complete {
+        if ending == RunState::Complete {
             self.complete.insert(run.scope, (run.id, started_at));
         }
         self.settled = Some((run.id, run.started_at));
         // A failed sync may have failed to write after some pages, and then records none of them.
-        run.inserted > 0 || matches!(ending, Ending::Killed | Ending::Failed)
+        run.inserted > 0 || matches!(ending, RunState::Killed | RunState::Failed)
     }
 }
 
@@ -257,54 +266,6 @@ impl Histogram {
     }
 }
 
-/// The kinds of end of a sync.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Every action that the API listed in its scope at the start is archived.
-    Complete,
-    /// Something is missing.
-    Partial,
-    /// Nothing could be archived.
-    Failed,
-    /// It was told to stop.
-    Interrupted,
-    /// It ended without recording an outcome.
-    Killed,
-}
-
-impl Ending {
-    /// All endings, in the order of display.
-    pub const ALL: [Self; 5] = [
-        Self::Complete,
-        Self::Partial,
-        Self::Failed,
-        Self::Interrupted,
-        Self::Killed,
-    ];
-
-    /// The name in metrics, and in the archive if the archive has one.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => Outcome::Complete.as_str(),
-            Self::Partial => Outcome::Partial.as_str(),
-            Self::Failed => Outcome::Failed.as_str(),
-            Self::Interrupted => Outcome::Interrupted.as_str(),
-            Self::Killed => "killed",
-        }
-    }
-
-    /// The ending of a sync that is not running any more, from its recorded outcome. An unknown word from a later
-    /// version counts as partial, which promises the least.
-    pub(super) fn of(outcome: Option<&str>) -> Self {
-        let Some(outcome) = outcome else {
-            return Self::Killed;
-        };
-        let known = Self::ALL.into_iter().find(|it| it.as_str() == outcome);
-        known.unwrap_or(Self::Partial)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,10 +307,11 @@ mod tests {
 
     #[test]
     fn each_has_a_word_and_is_known_by_it() {
-        for ending in Ending::ALL {
-            assert_eq!(Ending::of(Some(ending.as_str())), ending);
+        let [recorded @ .., killed] = ENDINGS;
+        for ending in recorded {
+            assert_eq!(RunState::ended(Some(ending.as_str())), ending);
         }
-        assert_eq!(Ending::of(None), Ending::Killed);
-        assert_eq!(Ending::of(Some("suspended")), Ending::Partial);
+        assert_eq!(RunState::ended(None), killed);
+        assert_eq!(RunState::ended(Some("suspended")), RunState::Partial);
     }
 }

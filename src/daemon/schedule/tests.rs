@@ -1,4 +1,4 @@
-//! Schedules on days with clock changes.
+//! Expressions and their mistakes, and schedules on days with clock changes.
 
 use proptest::prelude::*;
 
@@ -232,4 +232,88 @@ proptest! {
             prop_assert!(schedule.next_after(later).unwrap() > later);
         }
     }
+}
+
+#[track_caller]
+fn refused(text: &str) -> String {
+    Expression::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn the_place_of_a_mistake_is_named() {
+    for (text, said) in [
+        (
+            "61 * * * *",
+            "`61`, character 1 of `61 * * * *`, is not a valid minute: 0 to 59",
+        ),
+        (
+            "0 0 24 * * *",
+            "`24`, character 5 of `0 0 24 * * *`, is not a valid hour",
+        ),
+        ("0,30,75 * * * *", "`75`, character 6"),
+        ("0 9 * * MON-FRY", "`MON-FRY`, character 9"),
+        (
+            "JAN * * * *",
+            "`JAN`, character 1 of `JAN * * * *`, is not a valid minute",
+        ),
+        (
+            "0 0 1 MON *",
+            "`MON`, character 7 of `0 0 1 MON *`, is not a valid month",
+        ),
+        ("0 0 32 * *", "is not a valid day of the month"),
+        ("*/x * * * *", "`*/x`"),
+        ("1,,2 * * * *", "``, character 3"),
+        ("5-1 * * * *", "`5-1`"),
+        ("*/0 * * * *", "`*/0`"),
+        ("0 ä * * *", "`ä`, character 3"),
+    ] {
+        let message = refused(text);
+        assert!(message.contains(said), "{text}: {message}");
+    }
+}
+
+#[test]
+fn an_expression_has_five_fields_or_six() {
+    for text in ["*", "* * * *", "0 0 0 1 1 * 2027", "hourly"] {
+        assert!(refused(text).contains("five"), "{text}");
+    }
+    assert_eq!(refused("  "), "the cron expression is empty");
+    assert!(refused("@reboot").contains("@hourly"));
+    assert!(refused("@every 5m").contains("`@every 5m`"));
+}
+
+#[test]
+fn what_crontab_takes_is_taken() {
+    for text in [
+        "* * * * *",
+        "*/15 * * * *",
+        "0,15,30,45 * * * *",
+        "0-59/7 8-18 1,15 * MON-FRI",
+        "30 2 * * sun",
+        "*/2 * * * * *",
+        "0 0 L * *",
+        "0 0 * * 7",
+        "0 0 * JAN,jul *",
+        "0 9 * * 5#2",
+        "0 9 ? * 5L",
+        "@hourly",
+        "@Daily",
+        "@midnight",
+    ] {
+        let parsed = Expression::parse(text);
+        assert!(parsed.is_ok(), "{text}: {parsed:?}");
+    }
+}
+
+#[test]
+fn a_day_of_the_month_and_one_of_the_week_are_alternatives() {
+    // 2026-11-01 is a Sunday.
+    let start = 1_793_491_200;
+    let both = Expression::parse("0 0 13 * FRI").unwrap();
+    let day = |seconds: i64| (seconds - start) / 86_400 + 1;
+    let first = both.first_from(start).unwrap();
+    let second = both.first_from(first + 1).unwrap();
+    assert_eq!((day(first), day(second)), (6, 13));
+    let third = both.first_from(second + 1).unwrap();
+    assert_eq!(day(third), 20);
 }

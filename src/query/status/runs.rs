@@ -78,14 +78,22 @@ impl RunState {
 
     fn of(outcome: Option<&str>, is_last: bool, lock: &LockState) -> Self {
         match (outcome, lock) {
-            (Some("complete"), _) => Self::Complete,
-            (Some("failed"), _) => Self::Failed,
-            (Some("interrupted"), _) => Self::Interrupted,
-            (Some(_), _) => Self::Partial,
             // Only one sync runs at a time, so this can only be the last one.
             (None, LockState::Held { .. }) if is_last => Self::Running,
             (None, LockState::Left { .. }) if is_last => Self::Unfinished,
-            (None, _) => Self::Killed,
+            _ => Self::ended(outcome),
+        }
+    }
+
+    /// The state of a sync run that is not at work any more. An unknown word from a later version counts as partial,
+    /// which promises the least.
+    pub(crate) fn ended(outcome: Option<&str>) -> Self {
+        match outcome {
+            Some("complete") => Self::Complete,
+            Some("failed") => Self::Failed,
+            Some("interrupted") => Self::Interrupted,
+            Some(_) => Self::Partial,
+            None => Self::Killed,
         }
     }
 }

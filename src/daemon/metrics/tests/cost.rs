@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::{figures as read, totals as added};
+use super::super::{OPEN, totals as added};
 use super::*;
 
 /// An archive with these numbers of finished syncs and actions, of which ten are in progress.
@@ -45,7 +45,7 @@ fn new_syncs_are_found_by_their_number_and_open_actions_by_their_index() {
             );
             assert!(!plan.contains('\n'), "{plan}");
         }
-        let plan = plan(&connection, read::OPEN);
+        let plan = plan(&connection, OPEN);
         assert!(plan.contains("USING COVERING INDEX actions_open"), "{plan}");
         assert!(!plan.contains('\n'), "{plan}");
         execute(&connection, "ANALYZE");
@@ -78,7 +78,7 @@ fn looking_again_takes_as_long_in_an_archive_of_a_hundred_times_as_many_syncs_an
         sync(&connection, 86_400, "complete");
         let one_sync = steps(&mut connection, &mut figures);
         assert_eq!(
-            figures.totals.runs(Ending::Complete),
+            figures.totals.runs(RunState::Complete),
             runs.unsigned_abs() + 1
         );
         (first, nothing_new, one_sync)

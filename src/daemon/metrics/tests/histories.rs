@@ -106,8 +106,8 @@ fn summed(connection: &Connection) -> [u64; 9] {
 
 fn sums(totals: &Totals) -> [u64; 9] {
     [
-        Ending::ALL.iter().map(|ending| totals.runs(*ending)).sum(),
-        totals.runs(Ending::Killed),
+        ENDINGS.iter().map(|ending| totals.runs(*ending)).sum(),
+        totals.runs(RunState::Killed),
         totals.inserted,
         totals.updated,
         totals.rejected,

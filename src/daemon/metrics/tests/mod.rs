@@ -10,9 +10,11 @@ mod totals;
 
 use rusqlite::{Connection, params};
 
+use super::totals::ENDINGS;
 use super::*;
 use crate::archive;
 use crate::core::time::Timestamp;
+use crate::query::status::RunState;
 
 /// The start of the first sync of an archive in these tests.
 const BEGINNING: i64 = 1_767_225_600;

@@ -6,7 +6,7 @@ use super::*;
 fn an_archive_without_a_sync_has_counted_nothing_and_knows_nothing() {
     let totals = totals(&archive());
     assert_eq!(totals, Totals::default());
-    assert!(Ending::ALL.iter().all(|ending| totals.runs(*ending) == 0));
+    assert!(ENDINGS.iter().all(|ending| totals.runs(*ending) == 0));
     assert_eq!((totals.last_run, totals.quota), (None, None));
     assert_eq!((totals.fresh_at(), totals.scope()), (None, "account"));
 }
@@ -21,7 +21,7 @@ fn syncs_are_counted_by_how_they_ended() {
         sync(&connection, 3_600 * i64::try_from(hour).unwrap(), outcome);
     }
     let totals = totals(&connection);
-    let runs = Ending::ALL.map(|ending| totals.runs(ending));
+    let runs = ENDINGS.map(|ending| totals.runs(ending));
     assert_eq!(runs, [2, 1, 1, 1, 0]);
     assert_eq!(totals.durations.count(), 5);
     assert_eq!(totals.durations.sum_seconds(), 50);
@@ -54,7 +54,7 @@ fn what_syncs_did_is_summed() {
     assert_eq!(
         totals.last_run.unwrap(),
         LastRun {
-            ending: Ending::Partial,
+            ending: RunState::Partial,
             started_at: Some(at(200)),
         }
     );
@@ -66,8 +66,8 @@ fn a_sync_that_runs_is_not_counted_before_it_ends() {
     sync(&connection, 0, "complete");
     begin(&connection, "account", 3_600);
     let mut totals = totals(&connection);
-    assert_eq!(totals.runs(Ending::Complete), 1);
-    assert_eq!(totals.runs(Ending::Killed), 0);
+    assert_eq!(totals.runs(RunState::Complete), 1);
+    assert_eq!(totals.runs(RunState::Killed), 0);
     assert_eq!(totals.last_run.unwrap().started_at, Some(at(0)));
     assert!(!totals.update(&connection).unwrap());
 
@@ -79,7 +79,7 @@ fn a_sync_that_runs_is_not_counted_before_it_ends() {
     };
     finish(&connection, &end);
     assert!(totals.update(&connection).unwrap());
-    assert_eq!(totals.runs(Ending::Complete), 2);
+    assert_eq!(totals.runs(RunState::Complete), 2);
     assert_eq!((totals.inserted, totals.fresh_at()), (5, Some(at(3_600))));
 }
 
@@ -89,12 +89,12 @@ fn a_sync_without_an_end_was_killed_once_another_one_has_begun() {
     let mut totals = totals(&connection);
     begin(&connection, "account", 0);
     totals.update(&connection).unwrap();
-    assert_eq!(totals.runs(Ending::Killed), 0);
+    assert_eq!(totals.runs(RunState::Killed), 0);
     begin(&connection, "account", 60);
     assert!(totals.update(&connection).unwrap());
-    assert_eq!(totals.runs(Ending::Killed), 1);
+    assert_eq!(totals.runs(RunState::Killed), 1);
     let killed = LastRun {
-        ending: Ending::Killed,
+        ending: RunState::Killed,
         started_at: Some(at(0)),
     };
     assert_eq!(totals.last_run, Some(killed));
@@ -103,7 +103,7 @@ fn a_sync_without_an_end_was_killed_once_another_one_has_begun() {
     sync(&connection, 120, "complete");
     begin(&connection, "account", 180);
     totals.update(&connection).unwrap();
-    assert_eq!(totals.runs(Ending::Killed), 2);
+    assert_eq!(totals.runs(RunState::Killed), 2);
     assert_eq!(totals.last_ended_at, Some(at(120)));
 }
 
