@@ -182,7 +182,38 @@ SELECT id, CASE status WHEN 'in-progress' THEN :now END
 const RECORD: &str = "cannot archive a page of actions";
 const WRITE: &str = "cannot archive an action";
 
+const BATCH: &str = "cannot archive pages of actions";
+
 impl Store {
+    /// Begins a batch: everything written until [`Self::commit_batch`] is archived together or not at all.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub fn begin_batch(&mut self) -> Result<(), Error> {
+        self.before_transaction()?;
+        execute(&self.connection, BATCH, "BEGIN IMMEDIATE", [])
+    }
+
+    /// Archives the batch.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; then nothing of the batch is archived.
+    pub fn commit_batch(&mut self) -> Result<(), Error> {
+        let committed = execute(&self.connection, BATCH, "COMMIT", []);
+        if committed.is_err() {
+            self.discard_batch();
+        }
+        committed
+    }
+
+    /// Discards the batch after a failure in it.
+    pub fn discard_batch(&mut self) {
+        if !self.connection.is_autocommit() {
+            // If the rollback fails too, closing the connection does it.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
     /// Archives a page in one transaction: its rows, their regions and its coverage.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::error::{Error, Step, damage, is_corrupt, unfit};
 use super::file::{check_header, impossible_version};
 use super::interrupt::LockWait;
-use super::{Store, file, migrations};
+use super::{file, migrations};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite::{OptionalExtension, Params, Row};
@@ -178,39 +178,6 @@ pub(super) fn damaged(path: &Path, error: Error) -> Error {
             unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
         }
         error => error,
-    }
-}
-
-const BATCH: &str = "cannot archive pages of actions";
-
-impl Store {
-    /// Begins a batch: everything written until [`Self::commit_batch`] is archived together or not at all.
-    ///
-    /// # Errors
-    /// When the archive cannot be written.
-    pub fn begin_batch(&mut self) -> Result<(), Error> {
-        self.before_transaction()?;
-        execute(&self.connection, BATCH, "BEGIN IMMEDIATE", [])
-    }
-
-    /// Archives the batch.
-    ///
-    /// # Errors
-    /// When the archive cannot be written; then nothing of the batch is archived.
-    pub fn commit_batch(&mut self) -> Result<(), Error> {
-        let committed = execute(&self.connection, BATCH, "COMMIT", []);
-        if committed.is_err() {
-            self.discard_batch();
-        }
-        committed
-    }
-
-    /// Discards the batch after a failure in it.
-    pub fn discard_batch(&mut self) {
-        if !self.connection.is_autocommit() {
-            // If the rollback fails too, closing the connection does it.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
     }
 }
 
