@@ -25,6 +25,11 @@
 //! - The token is sent to one origin and never shown.
 //! - A shipped migration never changes.
 
+#[cfg(not(unix))]
+compile_error!(
+    "archiver needs Unix: it relies on modes of files, on locks that SQLite shares, and on signals"
+);
+
 pub mod api;
 pub mod archive;
 pub mod config;

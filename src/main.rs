@@ -13,7 +13,6 @@ fn main() -> ExitCode {
 }
 
 /// Disables core dumps: a dump would hold all memory, and the token with it.
-#[cfg(unix)]
 fn leave_no_core_dump() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let none = Rlimit {
@@ -23,6 +22,3 @@ fn leave_no_core_dump() {
     // A limit can always be lowered. If this fails nevertheless, everything else works.
     let _ = setrlimit(Resource::Core, none);
 }
-
-#[cfg(not(unix))]
-fn leave_no_core_dump() {}

@@ -120,10 +120,13 @@ impl Sender {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.tell(&Event::Sent { request });
         let exchange = tokio::time::timeout(timeout, self.exchange(url, decode));
-        let attempt = exchange.await.unwrap_or_else(|_| {
-            let reason = format!("no complete answer within {} s", timeout.as_secs());
-            Err(Failed::fault(ErrorKind::Transport(reason)))
-        });
+        let attempt = match exchange.await {
+            Ok(attempt) => attempt,
+            Err(_) => {
+                let reason = format!("no complete answer within {} s", timeout.as_secs());
+                Err(Failed::fault(ErrorKind::Transport(reason)))
+            }
+        };
         attempt.map_err(|failed| {
             if matches!(failed.next, Next::Retry) {
                 self.faults.fetch_add(1, Ordering::Relaxed);

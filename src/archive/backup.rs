@@ -186,10 +186,7 @@ fn copy_pages(
 fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Connection, Error> {
     let path = in_full(path).map_err(file_error("cannot read", path))?;
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    #[cfg(unix)]
     let opened = Connection::open_with_flags_and_vfs(path, flags, "unix-none");
-    #[cfg(not(unix))]
-    let opened = Connection::open_with_flags(path, flags);
     opened.step(step)
 }
 
@@ -315,17 +312,15 @@ fn is_partial(name: &str, beginning: &str) -> bool {
 }
 
 /// True when the file is locked, or cannot be locked on this file system. In the latter case no leftover is removed,
-/// and copies still work. Only Unix locks it: on other systems a lock also blocks the other handles of its holder, such
-/// as the handle of SQLite.
+/// and copies still work.
 fn is_held(file: &File, path: &Path) -> bool {
-    cfg!(not(unix)) || matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
+    matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
 }
 
 fn remove_unless_held(path: &Path) {
     let mut options = files::options(Links::Refused);
     // A leftover only takes disk space. If it cannot be removed, the next copy still works.
-    if cfg!(unix)
-        && let Ok(file) = options.read(true).write(true).open(path)
+    if let Ok(file) = options.read(true).write(true).open(path)
         && matches!(attempt(&file, path), Ok(Attempt::Taken))
     {
         let _ = fs::remove_file(path);
@@ -355,7 +350,6 @@ fn name_in_two_steps(partial: NamedTempFile, target: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -98,7 +98,6 @@ pub(super) fn connect(
     flags: OpenFlags,
     lock_wait: &LockWait,
 ) -> Result<Connection, Error> {
-    #[cfg(unix)]
     let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let opened = Connection::open_with_flags(path, flags);
     let mut connection = opened.step("cannot open the archive")?;

@@ -124,23 +124,15 @@ pub(super) fn path_to_write(path: &Path) -> Result<PathBuf, Error> {
 /// The same file by a path that SQLite cannot misread: an absolute path, because `:memory:` and `file:…` are not file
 /// names for SQLite, and without a link at its end.
 pub(super) fn path_to_read(path: &Path) -> Result<PathBuf, Error> {
-    #[cfg(unix)]
     let real = fs::canonicalize(path);
-    #[cfg(not(unix))]
-    let real = std::path::absolute(path);
     real.map_err(file_error("cannot read the archive", path))
 }
 
 /// The same path with a folder that contains no link. A link that replaces the file itself stays in the path.
 pub(super) fn in_full(path: &Path) -> io::Result<PathBuf> {
-    #[cfg(unix)]
-    {
-        let mut real = fs::canonicalize(folder_of(path))?;
-        real.extend(path.file_name());
-        Ok(real)
-    }
-    #[cfg(not(unix))]
-    std::path::absolute(path)
+    let mut real = fs::canonicalize(folder_of(path))?;
+    real.extend(path.file_name());
+    Ok(real)
 }
 
 /// Refuses unsafe files beside the archive. SQLite would wait forever for a FIFO there, refuses a link, writes to a
@@ -199,7 +191,6 @@ pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true);
             // A user who may write to the folder could replace the archive.
-            #[cfg(unix)]
             std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
             let made = builder.create(folder);
             made.map_err(file_error("cannot create the folder", folder))
@@ -213,7 +204,6 @@ pub(super) fn create_if_missing(path: &Path) -> Result<bool, Error> {
     make_folder_of(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(file) => own(&file).map(|()| true).map_err(|error| {
@@ -236,16 +226,12 @@ pub(super) fn remove_if_empty(path: &Path) {
 /// Makes a new file private to its owner, whatever the umask. On file systems without modes, this fails only when other
 /// users can read the file.
 pub(super) fn own(file: &File) -> io::Result<()> {
-    #[cfg(unix)]
+    use std::os::unix::fs::PermissionsExt;
+    if let Err(error) = file.set_permissions(fs::Permissions::from_mode(0o600))
+        && file.metadata()?.permissions().mode() & 0o077 != 0
     {
-        use std::os::unix::fs::PermissionsExt;
-        if let Err(error) = file.set_permissions(fs::Permissions::from_mode(0o600))
-            && file.metadata()?.permissions().mode() & 0o077 != 0
-        {
-            return Err(error);
-        }
+        return Err(error);
     }
-    let _ = file;
     Ok(())
 }
 
@@ -253,7 +239,6 @@ pub(super) fn own(file: &File) -> io::Result<()> {
 /// (<https://man7.org/linux/man-pages/man2/fsync.2.html>). Some file systems do this by themselves and refuse the
 /// request.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if !is_left_to_the_system(&error) => return Err(error),
         _ => {}
@@ -263,7 +248,6 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// True when a folder cannot be synced at all, for example because it is not readable. This is not a failing disk.
-#[cfg(unix)]
 fn is_left_to_the_system(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     use rustix::io::Errno;

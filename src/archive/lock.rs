@@ -175,7 +175,6 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened,
         }
-        #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match options.create_new(true).open(path) {
             // Another sync created it in the meantime.
@@ -192,7 +191,6 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 
 /// Gives the lock to the owner of the archive, so that a lock left by a killed sync of root blocks no other user. Only
 /// root can change the owner, and a lock of any other user has the right owner already.
-#[cfg(unix)]
 fn give_to_owner(lock: &File, archive: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
     if let Ok(owned) = fs::metadata(archive) {
@@ -200,9 +198,6 @@ fn give_to_owner(lock: &File, archive: &Path) {
         let _ = fchown(lock, Some(owned.uid()), Some(owned.gid()));
     }
 }
-
-#[cfg(not(unix))]
-fn give_to_owner(_: &File, _: &Path) {}
 
 fn sign(file: &mut File, now: Timestamp) -> io::Result<()> {
     file.set_len(0)?;
@@ -285,14 +280,8 @@ fn described(process: &str) -> String {
     }
 }
 
-#[cfg(unix)]
 pub(super) fn inode(metadata: &fs::Metadata) -> Option<u64> {
     Some(std::os::unix::fs::MetadataExt::ino(metadata))
-}
-
-#[cfg(not(unix))]
-pub(super) fn inode(_: &fs::Metadata) -> Option<u64> {
-    None
 }
 
 #[cfg(test)]
@@ -325,7 +314,6 @@ nonsense
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_lock_that_may_not_be_read_is_held_all_the_same() {
         use std::os::unix::fs::PermissionsExt;
@@ -338,7 +326,6 @@ nonsense
         drop(lock);
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_no_file_is_no_lock_and_nobody_waits_for_it() {
         let folder = tempfile::tempdir().unwrap();
@@ -352,7 +339,6 @@ nonsense
         ArchiveLock::acquire(&archive, now, Duration::ZERO).unwrap_err();
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_lock_that_is_another_file_too_is_made_anew_and_that_one_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();

@@ -173,15 +173,11 @@ async fn is_overdue(cancellation: &Cancellation) {
 
 /// The signals that ask to stop.
 struct Signals {
-    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
     hangup: Option<tokio::signal::unix::Signal>,
 }
 
-#[cfg(unix)]
 impl Signals {
     /// Call it within a runtime.
     fn listen(hangup: Hangup) -> io::Result<Self> {
@@ -213,21 +209,6 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    fn listen(_: Hangup) -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) -> i32 {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        2
-    }
-}
-
 /// Ends the process, even while other threads are busy.
 pub(super) fn end_process(status: Status) -> ! {
     #[expect(
@@ -239,7 +220,6 @@ pub(super) fn end_process(status: Status) -> ! {
 
 /// From now on Ctrl-C does not end this process: another program on the same terminal handles it.
 pub(super) fn leave_interrupts_to_others() {
-    #[cfg(unix)]
     if let Ok(runtime) = runtime() {
         use tokio::signal::unix::{SignalKind, signal};
         // A signal that was once listened to never has its usual effect again.
@@ -264,7 +244,6 @@ pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
 
 /// True when SIGHUP was ignored at the start, as Linux reports it. Where that is unknown, the signal keeps its default:
 /// at worst it ends this process like a kill, which does no harm.
-#[cfg(unix)]
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();

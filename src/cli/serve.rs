@@ -118,7 +118,6 @@ pub(super) fn command_of(context: &Context, uri: &Uri) -> Result<process::Comman
         std::env::current_exe().map_err(|error| cannot(&error))?
     };
     let mut command = process::Command::new(own);
-    #[cfg(unix)]
     std::os::unix::process::CommandExt::arg0(&mut command, "archiver");
     let environment = context.config.environment();
     command.args(arguments).env_clear();

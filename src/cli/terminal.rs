@@ -311,7 +311,6 @@ const CYAN: &str = "\x1b[36m";
 const PLAIN: &str = "\x1b[0m";
 
 /// True when stderr is the journal: `JOURNAL_STREAM` names its device and inode (`systemd.exec(5)`).
-#[cfg(unix)]
 fn is_journal(environment: &Environment) -> bool {
     use std::os::unix::fs::MetadataExt;
     let Some(stream) = environment.text("JOURNAL_STREAM") else {
@@ -319,11 +318,6 @@ fn is_journal(environment: &Environment) -> bool {
     };
     std::fs::metadata("/proc/self/fd/2")
         .is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
-}
-
-#[cfg(not(unix))]
-fn is_journal(_: &Environment) -> bool {
-    false
 }
 
 impl Level {

@@ -115,7 +115,6 @@ fn no_account_has_the_archive_of_the_top_level() {
     assert_eq!(work.database(Some(flag)).unwrap().value, flag);
 }
 
-#[cfg(unix)]
 #[test]
 fn an_own_token_wins_over_the_one_of_the_environment() {
     use std::os::unix::fs::PermissionsExt;
@@ -320,7 +319,6 @@ fn a_wrong_setting_of_an_account_is_refused_with_its_line() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_command_of_an_account_that_another_user_could_write_is_not_run() {
     use std::os::unix::fs::PermissionsExt;

@@ -310,7 +310,6 @@ mod tests {
     const TEXT: &str = "access-token: tok-default\nauth-contexts:\n  work: tok-work\n  empty:\n";
 
     /// doctl's configuration in a folder that is `XDG_CONFIG_HOME`.
-    #[cfg(unix)]
     fn written(folder: &std::path::Path, text: &str, mode: u32) -> Environment {
         use std::os::unix::fs::PermissionsExt;
         let path = folder.join("doctl/config.yaml");
@@ -340,7 +339,7 @@ mod tests {
         assert_eq!(path("linux", &xdg).unwrap(), expected);
     }
 
-    #[cfg(all(unix, not(target_os = "macos")))]
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn a_context_is_found_by_its_name_in_any_case() {
         let folder = tempfile::tempdir().unwrap();
@@ -357,7 +356,7 @@ mod tests {
         }
     }
 
-    #[cfg(all(unix, not(target_os = "macos")))]
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn an_unknown_context_is_answered_with_the_known_names_and_no_token() {
         let folder = tempfile::tempdir().unwrap();
@@ -371,7 +370,7 @@ mod tests {
         assert!(message.ends_with("it has none"), "{message}");
     }
 
-    #[cfg(all(unix, not(target_os = "macos")))]
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn a_token_where_a_name_belongs_is_not_shown() {
         let folder = tempfile::tempdir().unwrap();
@@ -392,7 +391,7 @@ mod tests {
         assert!(!message.contains("canary"), "{message}");
     }
 
-    #[cfg(all(unix, not(target_os = "macos")))]
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn a_part_of_a_token_in_a_name_is_not_shown() {
         const PART: &str = "c0ffee1d5a9b3e7f2468";
@@ -408,7 +407,7 @@ mod tests {
         assert!(source.starts_with(expected), "{source}");
     }
 
-    #[cfg(all(unix, not(target_os = "macos")))]
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn a_file_that_others_can_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -420,7 +419,7 @@ mod tests {
         assert!(token(&written(folder.path(), TEXT, 0o400), "work").is_ok());
     }
 
-    #[cfg(all(unix, not(target_os = "macos")))]
+    #[cfg(not(target_os = "macos"))]
     #[test]
     fn a_file_that_is_missing_huge_or_not_understood_is_refused_with_its_path() {
         let folder = tempfile::tempdir().unwrap();

@@ -359,7 +359,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_no_text_is_no_proxy() {
         use std::os::unix::ffi::OsStringExt;

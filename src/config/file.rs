@@ -374,10 +374,7 @@ fn holds_token(name: &str, value: &DeValue<'_>) -> bool {
 
 /// True when a user other than this one and root can change the file.
 fn is_anybodys(about: &Metadata) -> bool {
-    #[cfg(unix)]
     let others_may_write = std::os::unix::fs::MetadataExt::mode(about) & 0o002 != 0;
-    #[cfg(not(unix))]
-    let others_may_write = false;
     others_may_write || is_foreign(about)
 }
 

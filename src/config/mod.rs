@@ -266,7 +266,6 @@ mod tests {
         assert!(error.to_string().contains("~web/a.db begins"), "{error}");
     }
 
-    #[cfg(unix)]
     #[test]
     fn an_address_that_is_no_text_is_refused_and_no_other_taken() {
         use std::os::unix::ffi::OsStringExt;
@@ -278,7 +277,6 @@ mod tests {
         assert!(config.origin(Some("https://flag.example")).is_ok());
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_command_that_another_user_could_write_is_not_run() {
         use std::os::unix::fs::{PermissionsExt, chown};

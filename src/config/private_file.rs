@@ -107,14 +107,8 @@ pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
 }
 
 /// True when the permissions let other users than the owner read the file.
-#[cfg(unix)]
 fn is_exposed(about: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::mode(about) & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn is_exposed(_: &Metadata) -> bool {
-    false
 }
 
 #[cfg(test)]
@@ -139,7 +133,6 @@ mod tests {
         assert!(bytes.unwrap().capacity() < 600);
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_no_file_is_refused_at_once_and_called_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
@@ -159,7 +152,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_file_that_was_given_to_somebody_else_is_refused_even_by_root() {
         let folder = tempfile::tempdir().unwrap();

@@ -95,11 +95,8 @@ pub fn create(path: &Path, text: &str) -> Result<(), Error> {
     };
     let mut folder = DirBuilder::new();
     let mut options = File::options();
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let made = folder.recursive(true).create(folder_of(path));
     made.map_err(failed)?;
     let file = options.write(true).create_new(true).open(path);

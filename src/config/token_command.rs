@@ -156,12 +156,10 @@ impl Running {
     }
 }
 
-#[cfg(unix)]
 fn lead_group(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
-#[cfg(unix)]
 fn end_group(leader: &Child) {
     use rustix::process::{Pid, Signal, kill_process_group};
     // This fails when all processes of the group have ended.
@@ -169,7 +167,6 @@ fn end_group(leader: &Child) {
 }
 
 /// Makes reads from `stdout` return at once.
-#[cfg(unix)]
 fn never_wait(stdout: &PipeReader) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(
         stdout,
@@ -177,17 +174,6 @@ fn never_wait(stdout: &PipeReader) -> io::Result<()> {
     )?)
 }
 
-#[cfg(not(unix))]
-fn lead_group(_: &mut Command) {}
-
-#[cfg(not(unix))]
-fn end_group(_: &Child) {}
-
-#[cfg(not(unix))]
-fn never_wait(_: &PipeReader) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 #[path = "token_command_tests.rs"]
 mod tests;

@@ -24,12 +24,10 @@ impl Home {
         self.folder.path().join(name)
     }
 
-    #[cfg_attr(not(unix), expect(unused_variables, reason = "there are no modes"))]
     fn write(&self, name: &str, text: &str, mode: u32) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
-        #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -66,7 +64,7 @@ fn found(sources: &Sources<'_>) -> (String, String) {
     (token.secret.expose_secret().to_owned(), token.source)
 }
 
-#[cfg(all(unix, not(target_os = "macos")))]
+#[cfg(not(target_os = "macos"))]
 #[test]
 fn the_first_source_that_is_set_is_used() {
     let home = Home::new();
@@ -106,7 +104,7 @@ fn the_first_source_that_is_set_is_used() {
     ));
 }
 
-#[cfg(all(unix, not(target_os = "macos")))]
+#[cfg(not(target_os = "macos"))]
 #[test]
 fn where_it_came_from_is_said_without_the_token() {
     let home = Home::new();
@@ -121,7 +119,7 @@ fn where_it_came_from_is_said_without_the_token() {
     assert!(!source.contains(&token));
 }
 
-#[cfg(all(unix, not(target_os = "macos")))]
+#[cfg(not(target_os = "macos"))]
 #[test]
 fn a_context_that_a_flag_asks_for_and_that_is_not_there_falls_back_to_nothing() {
     let home = Home::new();
@@ -137,7 +135,6 @@ fn a_context_that_a_flag_asks_for_and_that_is_not_there_falls_back_to_nothing() 
     );
 }
 
-#[cfg(unix)]
 #[test]
 fn a_token_file_that_others_can_read_is_refused() {
     let home = Home::new();
@@ -155,7 +152,6 @@ fn a_token_file_that_others_can_read_is_refused() {
     assert!(error.ends_with("can be read by other users"), "{error}");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_credential_that_is_not_passed_is_no_source() {
     let home = Home::new();
@@ -174,7 +170,6 @@ fn what_is_no_token_is_refused_without_being_shown() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_token_that_is_no_text_is_refused_and_not_passed_over_for_the_next() {
     use std::os::unix::ffi::OsStringExt;
@@ -217,7 +212,6 @@ fn a_token_that_is_written_as_in_a_file_of_variables_is_refused_with_the_reason(
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_credential_that_is_there_and_cannot_be_read_is_not_passed_over() {
     use std::os::unix::fs::symlink;
@@ -243,7 +237,7 @@ fn a_credential_that_is_there_and_cannot_be_read_is_not_passed_over() {
     refused();
 }
 
-#[cfg(all(unix, not(target_os = "macos")))]
+#[cfg(not(target_os = "macos"))]
 #[test]
 fn sources_that_are_set_and_not_looked_at_are_named() {
     let home = Home::new();

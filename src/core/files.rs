@@ -6,7 +6,6 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,15 +27,11 @@ pub enum Links {
 #[must_use]
 pub fn options(links: Links) -> OpenOptions {
     let mut options = File::options();
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        flags.set(OFlags::NOFOLLOW, links == Links::Refused);
-        options.custom_flags(flags.bits().cast_signed());
-    }
-    let _ = links;
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    flags.set(OFlags::NOFOLLOW, links == Links::Refused);
+    options.custom_flags(flags.bits().cast_signed());
     options
 }
 
@@ -82,69 +77,43 @@ pub fn kind(metadata: &Metadata) -> Option<&'static str> {
     if kind.is_file() {
         return None;
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if kind.is_fifo() {
-            return Some("FIFO");
-        }
-        if kind.is_socket() {
-            return Some("socket");
-        }
-        if kind.is_char_device() || kind.is_block_device() {
-            return Some("device");
-        }
+    use std::os::unix::fs::FileTypeExt;
+    if kind.is_fifo() {
+        return Some("FIFO");
+    }
+    if kind.is_socket() {
+        return Some("socket");
+    }
+    if kind.is_char_device() || kind.is_block_device() {
+        return Some("device");
     }
     Some(if kind.is_dir() { "directory" } else { "link" })
 }
 
 /// True when the owner is neither this user nor root. Root can do everything anyway.
-#[cfg(unix)]
 #[must_use]
 pub fn is_foreign(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     is_of_another_user(metadata.uid(), rustix::process::geteuid().as_raw())
 }
 
-#[cfg(unix)]
 fn is_of_another_user(owner: u32, user: u32) -> bool {
     owner != user && owner != 0
-}
-
-/// The owner is not known on this system.
-#[cfg(not(unix))]
-#[must_use]
-pub fn is_foreign(_: &Metadata) -> bool {
-    false
 }
 
 /// True when the file has a second name (a hard link), which may be anywhere.
 #[must_use]
 pub fn has_other_names(metadata: &Metadata) -> bool {
-    #[cfg(unix)]
     let names = std::os::unix::fs::MetadataExt::nlink(metadata);
-    #[cfg(not(unix))]
-    let names = {
-        let _ = metadata;
-        1
-    };
     names > 1
 }
 
 /// True when both are the same file, or when the system cannot tell.
 #[must_use]
 pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
-        identity(one) == identity(other)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (one, other);
-        true
-    }
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+    identity(one) == identity(other)
 }
 
 /// True when the path leads directly to the open file, and not through a link.
@@ -180,11 +149,9 @@ pub fn replace_file(path: &Path, text: &str, readers: Readers) -> io::Result<()>
     let folder = folder_of(&target);
     let mut builder = Builder::new();
     builder.prefix(".archiver-").suffix(".tmp");
-    #[cfg(unix)]
     builder.permissions(fs::Permissions::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(refused)?;
     file.write_all(text.as_bytes()).map_err(refused)?;
-    #[cfg(unix)]
     if readers == Readers::All {
         let readable = fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(readable).map_err(refused)?;
@@ -286,7 +253,7 @@ impl<W: Write> Write for Hashed<W> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
 
@@ -378,7 +345,6 @@ mod tests_of_replacing {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn another_user_may_read_it_and_not_write_it() {
         use std::os::unix::fs::PermissionsExt;
@@ -392,7 +358,6 @@ mod tests_of_replacing {
         assert_eq!(mode(), 0o644);
     }
 
-    #[cfg(unix)]
     #[test]
     fn who_reads_it_meanwhile_has_the_old_one_whole() {
         use std::io::Read;
@@ -423,7 +388,6 @@ mod tests_of_replacing {
         assert_eq!(names(folder.path()), [""; 0]);
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_no_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -439,7 +403,6 @@ mod tests_of_replacing {
         assert!(device.is_symlink() && path.is_dir());
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_stays_one_and_what_it_points_to_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
@@ -451,7 +414,6 @@ mod tests_of_replacing {
         assert_eq!(fs::read_to_string(&file).unwrap(), "new\n");
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_that_leads_nowhere_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
@@ -462,7 +424,6 @@ mod tests_of_replacing {
         assert_eq!(names(folder.path()), ["b.prom"]);
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_link_of_another_user_has_nothing_replaced() {
         let folder = tempfile::tempdir().unwrap();

@@ -126,7 +126,6 @@ fn cannot_run(error: io::Error) -> Refusal {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -67,7 +67,6 @@ fn the_file_of_a_process_that_died_is_in_nobodys_way() {
     assert!(files(folder.path()).is_empty());
 }
 
-#[cfg(unix)]
 #[test]
 fn a_lock_that_was_opened_before_its_holder_removed_it_is_worth_nothing() {
     let (folder, path) = folder();
@@ -89,7 +88,6 @@ fn the_lock_makes_the_folder_and_not_the_archive() {
     assert_eq!(files(path.parent().unwrap()), ["archive.db.lock"]);
 }
 
-#[cfg(unix)]
 #[test]
 fn an_archive_that_is_reached_by_a_link_has_the_same_lock() {
     let (folder, path) = folder();
@@ -101,7 +99,6 @@ fn an_archive_that_is_reached_by_a_link_has_the_same_lock() {
     assert!(matches!(error, Error::Locked { .. }));
 }
 
-#[cfg(unix)]
 #[test]
 fn a_holder_whose_file_was_removed_by_hand_does_not_remove_the_next_ones() {
     let (folder, path) = folder();

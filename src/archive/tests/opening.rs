@@ -13,13 +13,11 @@ fn journal_bytes(path: &Path) -> [u8; 2] {
     fs::read(path).unwrap()[18..20].try_into().unwrap()
 }
 
-#[cfg(unix)]
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-#[cfg(unix)]
 #[test]
 fn a_new_archive_and_all_beside_it_are_its_owners_alone() {
     let (folder, path) = folder();
@@ -33,7 +31,6 @@ fn a_new_archive_and_all_beside_it_are_its_owners_alone() {
     assert_eq!(mode(&path), 0o600);
 }
 
-#[cfg(unix)]
 #[test]
 fn permissions_that_the_owner_gave_stay() {
     use std::os::unix::fs::PermissionsExt;

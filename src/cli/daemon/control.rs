@@ -122,7 +122,6 @@ impl Control {
 
     /// Reads the configuration again, in a thread of its own, because a command that prints a token may take a minute.
     fn read_again(&mut self) {
-        #[cfg(unix)]
         if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&format!("RELOADING=1\n{now}"));
         }
@@ -232,29 +231,17 @@ async fn listen_on(
 
 /// The signals to reload the configuration.
 pub(super) struct Reloads {
-    #[cfg(unix)]
     signals: tokio::signal::unix::Signal,
 }
 
 impl Reloads {
     pub(super) fn listen() -> Result<Self, Failure> {
-        #[cfg(unix)]
         let signals = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
             .map_err(cannot_start)?;
-        Ok(Self {
-            #[cfg(unix)]
-            signals,
-        })
+        Ok(Self { signals })
     }
 
     pub(super) async fn next(&mut self) -> Option<()> {
-        #[cfg(unix)]
-        {
-            self.signals.recv().await
-        }
-        #[cfg(not(unix))]
-        {
-            std::future::pending().await
-        }
+        self.signals.recv().await
     }
 }

@@ -109,10 +109,7 @@ pub(super) fn run<A: Alarm>(
 /// Tells systemd, if it listens (`sd_notify(3)`). A missing listener is not an error, and a failed notification cannot
 /// be reported to systemd.
 fn notify(state: &str) {
-    #[cfg(unix)]
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Custom(state)]);
-    #[cfg(not(unix))]
-    let _ = state;
 }
 
 /// Logs the schedule and the next runs. Returns the path of the archive if there is one, which no sync may replace by a
