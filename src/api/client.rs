@@ -290,14 +290,13 @@ impl Client {
             let timeout = tries.time_left().min(ANSWER_TIMEOUT);
             let answer = self.sender.attempt(&request, &url, timeout, &decode).await;
             tries.took(started.elapsed());
-            let error = match answer {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
             let attempts = tries.failed() + 1;
-            let (wait, reason) = match self.after(error, &mut tries) {
-                Ok(again) => again,
-                Err(kind) => return failed(attempts, kind),
+            let (wait, reason) = match answer {
+                Ok(value) => return Ok(value),
+                Err(error) => match self.after(error, &mut tries) {
+                    Ok(again) => again,
+                    Err(kind) => return failed(attempts, kind),
+                },
             };
             self.sender.tell(&Event::Retrying {
                 request: &request,
