@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::Outcome;
 use crate::bench::{self, Bench, fingerprint};
-use crate::corpus::{Corpus, TOKEN};
+use crate::corpus::Corpus;
 use crate::measure::{self, Usage, command};
+use crate::recording::TOKEN;
 use crate::serve::Server;
 
 /// The sources that determine an archive.

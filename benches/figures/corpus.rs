@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::bench;
 use crate::bench::fingerprint;
 use crate::cloud::{Cloud, Options};
-use crate::recording::Recording;
+use crate::recording::{Recording, TOKEN};
 
 /// 2026-07-01T00:00:00Z, the end of the history. It begins with 2019.
 const NOW: i64 = 1_782_864_000;
@@ -17,8 +17,6 @@ const MADE_BY: [&str; 3] = [
     "benches/figures/recording.rs",
 ];
 pub(crate) const PER_PAGE: usize = 200;
-pub(crate) const TOKEN: &str = "dop_v1_simulator";
-
 /// An account of a given size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Corpus {

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::Outcome;
 use crate::archives::{self, Syncs};
 use crate::bench::{Bench, Group};
-use crate::corpus::{Corpus, TOKEN};
+use crate::corpus::Corpus;
 use crate::figure::{Goal, Question, Row, number};
 use crate::measure::{Usage, both_times, command, in_turns, median, ratio, times, usage};
+use crate::recording::TOKEN;
 
 pub(crate) const GROUP: Group = Group {
     rows: &[

@@ -21,7 +21,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::Outcome;
-use crate::corpus::TOKEN;
+
+pub(crate) const TOKEN: &str = "dop_v1_simulator";
 
 /// The place of an answer in the file.
 #[derive(Clone, Copy, Debug)]

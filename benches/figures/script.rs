@@ -5,9 +5,10 @@ use std::path::Path;
 use crate::Outcome;
 use crate::archives::{self, Syncs};
 use crate::bench::{Bench, Group};
-use crate::corpus::{Corpus, TOKEN};
+use crate::corpus::Corpus;
 use crate::figure::{Goal, Question, Row};
 use crate::measure::{both_times, command, in_turns, ratio, times, usage};
+use crate::recording::TOKEN;
 
 pub(crate) const GROUP: Group = Group {
     rows: &["script"],
