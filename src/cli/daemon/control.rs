@@ -1,6 +1,7 @@
 //! A running daemon: starts the syncs of its accounts when they are due, reloads the configuration, and stops.
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use archiver::core::cancellation::Cancellation;
 use archiver::core::threads::{self, lock};
@@ -23,10 +24,33 @@ pub(super) struct Control {
     fleet: Arc<Fleet>,
     arguments: Arguments,
     accounts: Vec<Arc<Mutex<Account>>>,
-    server: Option<(ListenAddress, Server)>,
+    /// The server, unless a reload has it.
+    server: Listening,
     syncs: JoinSet<Ending>,
     /// The reload under way, if there is one.
-    reload: JoinSet<Result<(Context, Prepared), Failure>>,
+    reload: JoinSet<(Listening, Reloaded)>,
+    watchdog: Watchdog,
+}
+
+/// The address from the configuration, and the server there.
+type Listening = Option<(ListenAddress, Server)>;
+type Reloaded = Result<(Context, Prepared), Failure>;
+
+/// Tells the service manager that the daemon is alive, if it asks for that.
+struct Watchdog {
+    /// Half of the interval at which it expects a sign of life, so that one late sign does no harm.
+    interval: Option<Duration>,
+    last: Instant,
+}
+
+impl Watchdog {
+    fn alive(&mut self) {
+        let is_due = |interval| self.last.elapsed() >= interval;
+        if self.interval.is_some_and(is_due) {
+            self.last = Instant::now();
+            notify("WATCHDOG=1");
+        }
+    }
 }
 
 impl Control {
@@ -50,6 +74,10 @@ impl Control {
             server: None,
             syncs: JoinSet::new(),
             reload: JoinSet::new(),
+            watchdog: Watchdog {
+                interval: sd_notify::watchdog_enabled().map(|interval| interval / 2),
+                last: Instant::now(),
+            },
         }
     }
 
@@ -71,7 +99,10 @@ impl Control {
                 biased;
                 () = stopped.requested(1) => break,
                 Some(ended) = self.syncs.join_next_with_id() => self.end(ended),
-                Some(Ok(read)) = self.reload.join_next() => self.go_on(read).await,
+                Some(Ok((server, read))) = self.reload.join_next() => {
+                    self.server = server;
+                    self.go_on(read);
+                }
                 Some(()) = reloads.next(), if self.reload.is_empty() => self.read_again(),
                 () = alarm.wait_until(next) => {}
             }
@@ -95,7 +126,7 @@ impl Control {
 
     /// Starts the syncs that are due, and shows that the daemon is alive. Returns the time of the next step.
     fn beat(&mut self) -> Option<Timestamp> {
-        notify("WATCHDOG=1");
+        self.watchdog.alive();
         let now = (self.fleet.clock)();
         for account in &self.accounts {
             if lock(account).step(now, self.fleet.chance) {
@@ -120,47 +151,39 @@ impl Control {
         }
     }
 
-    /// Reads the configuration again, in a thread of its own, because a command that prints a token may take a minute.
+    /// Reads the configuration again, beside everything else: a command that prints a token may take a minute, and the name
+    /// of an address a while.
     fn read_again(&mut self) {
         if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&format!("RELOADING=1\n{now}"));
         }
         let (fleet, arguments) = (Arc::clone(&self.fleet), self.arguments.clone());
-        let read = move || {
-            let context = Arc::clone(&lock(&fleet.context)).reload()?;
-            let now = (fleet.clock)();
-            let prepared = Prepared::new(&context, &arguments, now, &fleet.stopped)?;
-            Ok((context, prepared))
-        };
-        self.reload.spawn(async {
-            let read = threads::answer_of(read).map_err(cannot_start)?;
-            let text = "reading it ended unexpectedly: this is a defect of archiver";
-            read.await.unwrap_or_else(|_| Err(Failure::failed(text)))
+        let server = self.server.take();
+        self.reload.spawn(async move {
+            match reloaded(&fleet, arguments).await {
+                Ok((context, prepared)) => {
+                    let listen = prepared.listen.clone();
+                    let (server, moved) = listen_elsewhere(server, listen, &fleet).await;
+                    (server, moved.map(|()| (context, prepared)))
+                }
+                Err(failure) => (server, Err(failure)),
+            }
         });
     }
 
     /// Goes on with what was read, or as before.
-    async fn go_on(&mut self, read: Result<(Context, Prepared), Failure>) {
-        let followed = match read {
-            Ok((context, prepared)) => self.follow_with_server(context, prepared).await,
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = followed {
-            let text = format!("the configuration stays as it was: {}", failure.message);
-            self.terminal().error(&text, failure.hint.as_deref());
+    fn go_on(&mut self, read: Reloaded) {
+        match read {
+            Ok((context, prepared)) => {
+                *lock(&self.fleet.context) = Arc::new(context);
+                self.follow(prepared);
+            }
+            Err(failure) => {
+                let text = format!("the configuration stays as it was: {}", failure.message);
+                self.terminal().error(&text, failure.hint.as_deref());
+            }
         }
         notify("READY=1");
-    }
-
-    async fn follow_with_server(
-        &mut self,
-        context: Context,
-        prepared: Prepared,
-    ) -> Result<(), Failure> {
-        self.listen_elsewhere(prepared.listen.clone()).await?;
-        *lock(&self.fleet.context) = Arc::new(context);
-        self.follow(prepared);
-        Ok(())
     }
 
     /// Goes on with the known accounts, takes on new ones, and lets go of the others.
@@ -185,23 +208,42 @@ impl Control {
         }
         lock(&self.fleet.accounts).clone_from(&self.accounts);
     }
+}
 
-    /// Moves the server to its new address. Frees the old address first, since the new one may be the same in other
-    /// words. Listens on the old address again when the new one cannot be used.
-    async fn listen_elsewhere(&mut self, listen: Option<ListenAddress>) -> Result<(), Failure> {
-        let before = self.server.as_ref().map(|(address, _)| address.clone());
-        if listen == before {
-            return Ok(());
-        }
-        if let Some((_, server)) = self.server.take() {
-            server.stop().await;
-        }
-        let moved = listen_on(listen, &self.fleet).await;
-        self.server = match &moved {
-            Ok(_) => None,
-            Err(_) => listen_on(before, &self.fleet).await?,
-        };
-        moved.map(|server| self.server = server)
+/// Reads the configuration in a thread of its own.
+async fn reloaded(fleet: &Arc<Fleet>, arguments: Arguments) -> Reloaded {
+    let fleet = Arc::clone(fleet);
+    let read = threads::answer_of(move || {
+        let context = Arc::clone(&lock(&fleet.context)).reload()?;
+        let now = (fleet.clock)();
+        let prepared = Prepared::new(&context, &arguments, now, &fleet.stopped)?;
+        Ok((context, prepared))
+    });
+    let text = "reading it ended unexpectedly: this is a defect of archiver";
+    let read = read.map_err(cannot_start)?.await;
+    read.unwrap_or_else(|_| Err(Failure::failed(text)))
+}
+
+/// Moves the server to its new address. Frees the old address first, since the new one may be the same in other words.
+/// Listens on the old address again when the new one cannot be used.
+async fn listen_elsewhere(
+    server: Listening,
+    listen: Option<ListenAddress>,
+    fleet: &Arc<Fleet>,
+) -> (Listening, Result<(), Failure>) {
+    let before = server.as_ref().map(|(address, _)| address.clone());
+    if listen == before {
+        return (server, Ok(()));
+    }
+    if let Some((_, server)) = server {
+        server.stop().await;
+    }
+    match listen_on(listen, fleet).await {
+        Ok(moved) => (moved, Ok(())),
+        Err(failure) => match listen_on(before, fleet).await {
+            Ok(server) => (server, Err(failure)),
+            Err(failure) => (None, Err(failure)),
+        },
     }
 }
 
@@ -209,7 +251,7 @@ impl Control {
 async fn listen_on(
     listen: Option<ListenAddress>,
     fleet: &Arc<Fleet>,
-) -> Result<Option<(ListenAddress, Server)>, Failure> {
+) -> Result<Listening, Failure> {
     let Some(listen) = listen else {
         return Ok(None);
     };
