@@ -30,9 +30,10 @@ const GRAM: usize = 8;
 /// Removes a token from texts.
 pub struct Mask {
     spellings: Vec<Spelling>,
-    /// All sequences of eight bytes in the spellings, in lower case, as numbers in order: each byte of a page costs a
-    /// part of a binary search.
+    /// All sequences of eight bytes in the spellings, in lower case, as numbers in order.
     grams: Zeroizing<Vec<u64>>,
+    /// For each two bytes, true when one of these sequences begins with them. Most places of a page need no more.
+    beginnings: Zeroizing<Vec<bool>>,
     /// The distance of the places to look at: no part lies between two of them.
     stride: usize,
 }
@@ -80,7 +81,12 @@ impl Mask {
             grams.extend(windows.filter_map(gram));
         }
         grams.sort_unstable();
+        let mut beginnings = Zeroizing::new(vec![false; 1 << 16]);
+        for gram in grams.iter() {
+            beginnings[beginning(*gram)] = true;
+        }
         Self {
+            beginnings,
             stride: shortest_part + 1 - GRAM,
             grams,
             spellings,
@@ -159,7 +165,9 @@ impl Mask {
     }
 
     fn begins_with_gram(&self, text: &[u8]) -> bool {
-        gram(text).is_some_and(|gram| self.grams.binary_search(&gram).is_ok())
+        gram(text).is_some_and(|gram| {
+            self.beginnings[beginning(gram)] && self.grams.binary_search(&gram).is_ok()
+        })
     }
 
     /// True when a text contains a part.
@@ -197,6 +205,11 @@ fn length_of_text(text: &str) -> usize {
         is_end
     });
     end.unwrap_or(text.len())
+}
+
+/// The first two bytes of a sequence.
+fn beginning(gram: u64) -> usize {
+    (gram >> 48) as usize
 }
 
 /// The first eight bytes of a text, in lower case.
