@@ -165,18 +165,17 @@ fn values<'a>(
     gap_seconds: Option<i64>,
     note: &'a str,
 ) -> [Value<'a>; 9] {
-    let text = |text: Option<&'a str>| text.map_or(Value::Null, Value::Text);
     let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
     [
         Value::Integer(event.id),
-        text(event.started_text.as_deref()),
-        text(event.kind.as_deref()),
-        text(event.status.as_deref()),
+        event.started_text.as_deref().into(),
+        event.kind.as_deref().into(),
+        event.status.as_deref().into(),
         number(event.duration_seconds()),
         Value::Text(state.power.name()),
-        text(state.certainty()),
+        state.certainty().into(),
         number(gap_seconds),
-        text(Some(note).filter(|note| !note.is_empty())),
+        Some(note).filter(|note| !note.is_empty()).into(),
     ]
 }
 
