@@ -21,22 +21,21 @@ SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
 
 /// Archived droplets that are neither gone nor listed: droplets that were listed once, and droplets that only actions
-/// name. The query finds the latter by hopping from one resource to the next along the index.
+/// name. The query finds the latter by hopping from one droplet to the next along the index.
 pub(super) const UNLISTED: &str = "
-WITH RECURSIVE resources (id) AS (
-    SELECT min(resource_id) FROM actions
+WITH RECURSIVE named (id) AS (
+    SELECT min(resource_id) FROM actions WHERE resource_type = 'droplet'
      UNION ALL
-    SELECT (SELECT min(resource_id) FROM actions WHERE resource_id > resources.id)
-      FROM resources
-     WHERE resources.id IS NOT NULL
+    SELECT (SELECT min(resource_id) FROM actions WHERE resource_type = 'droplet' AND resource_id > named.id)
+      FROM named
+     WHERE named.id IS NOT NULL
 ), unlisted (id) AS (
     SELECT id FROM droplets WHERE gone_at IS NULL
      UNION ALL
     SELECT id
-      FROM resources
+      FROM named
      WHERE id IS NOT NULL
-       AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = resources.id)
-       AND EXISTS (SELECT 1 FROM actions WHERE resource_id = resources.id AND resource_type = 'droplet')
+       AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = named.id)
 )
 SELECT id,
        EXISTS (SELECT 1 FROM actions

@@ -16,6 +16,7 @@ use std::iter;
 use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
@@ -93,11 +94,12 @@ fn whatever_happens_nothing_is_lost_and_nothing_is_invented() {
 /// Runs the stories of these seeds, in which answers may be stale. Returns the messages of those that failed.
 #[allow(
     clippy::print_stderr,
-    reason = "a long run shows what it finds at once"
+    reason = "a long run shows how far it is, and what it finds"
 )]
 fn tell(seeds: impl Iterator<Item = (u64, bool)> + Send) -> (Tally, Vec<String>) {
     let seeds = Mutex::new(seeds);
     let told = Mutex::new((Tally::default(), Vec::new()));
+    let ended = AtomicU64::new(0);
     let work = || {
         loop {
             let Some((seed, may_be_stale)) = seeds.lock().unwrap().next() else {
@@ -106,6 +108,10 @@ fn tell(seeds: impl Iterator<Item = (u64, bool)> + Send) -> (Tally, Vec<String>)
             let mut chronicle = Vec::new();
             let story = AssertUnwindSafe(|| Story::of(seed, may_be_stale, &mut chronicle).tell());
             let outcome = catch_unwind(story);
+            let count = ended.fetch_add(1, Relaxed) + 1;
+            if count.is_multiple_of(50) {
+                eprintln!("{count} stories have ended");
+            }
             let mut told = told.lock().unwrap();
             match outcome {
                 Ok(tally) => told.0 += tally,
