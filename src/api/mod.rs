@@ -7,9 +7,9 @@
 //!
 //! A [`PageReader`] is the client without the network: it decodes bodies that the caller already has.
 //!
-//! The files: `client` repeats a request until it has an answer. `exchange` sends one request and classifies the
-//! answer. `http` builds the HTTP client and holds the token as a header. `origin` checks the address of the API.
-//! `body` unpacks answers. `scope` names the permissions of a token. `pace` keeps requests under the limits and reads
+//! The files: `client` repeats a request until it has an answer. `exchange` sends one request, and unpacks and
+//! classifies the answer. `http` builds the HTTP client and holds the token as a header. `origin` checks the address of
+//! the API. `scope` names the permissions of a token. `pace` keeps requests under the limits and reads
 //! them from headers. `retry` decides whether and when to try again. `wire` turns JSON into values. `error` defines
 //! failures and events.
 

@@ -16,6 +16,12 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// The positions `[start, end)`.
+    #[must_use]
+    pub fn new(start: u64, end: u64) -> Self {
+        Self { start, end }
+    }
+
     /// The positions on page `page` (from 1) of a listing of `total` rows, with `per_page` rows per page.
     ///
     /// Empty for a page past the end.
@@ -23,19 +29,13 @@ impl Interval {
     pub fn of_page(page: u64, per_page: u64, total: u64) -> Self {
         let after = page.saturating_sub(1).saturating_mul(per_page);
         let end = total.saturating_sub(after);
-        Self {
-            start: end.saturating_sub(per_page),
-            end,
-        }
+        Self::new(end.saturating_sub(per_page), end)
     }
 
     /// The interval of one position.
     #[must_use]
     pub fn at(position: u64) -> Self {
-        Self {
-            start: position,
-            end: position + 1,
-        }
+        Self::new(position, position + 1)
     }
 
     /// The number of positions.
@@ -111,9 +111,8 @@ impl Coverage {
             .partition_point(|interval| interval.start <= added.end);
         let merged = self.intervals[first..last]
             .iter()
-            .fold(added, |merged, interval| Interval {
-                start: merged.start.min(interval.start),
-                end: merged.end.max(interval.end),
+            .fold(added, |merged, it| {
+                Interval::new(merged.start.min(it.start), merged.end.max(it.end))
             });
         self.intervals.splice(first..last, [merged]);
     }
@@ -130,13 +129,16 @@ impl Coverage {
             let (start, next_upper) = covered.map_or((target.start, target.start), |covered| {
                 (covered.end, covered.start)
             });
-            let gap = Interval {
-                start: start.max(target.start),
-                end: upper,
-            };
+            let gap = Interval::new(start.max(target.start), upper);
             upper = next_upper;
             (!gap.is_empty()).then_some(gap)
         })
+    }
+
+    /// The number of positions of `target` that are not covered.
+    #[must_use]
+    pub fn count_missing(&self, target: Interval) -> u64 {
+        self.missing_of(target).map(Interval::len).sum()
     }
 
     /// True when every position of `target` is covered.
@@ -149,10 +151,14 @@ impl Coverage {
 impl FromIterator<Interval> for Coverage {
     fn from_iter<I: IntoIterator<Item = Interval>>(intervals: I) -> Self {
         let mut coverage = Self::new();
-        for interval in intervals {
-            coverage.insert(interval);
-        }
+        coverage.extend(intervals);
         coverage
+    }
+}
+
+impl Extend<Interval> for Coverage {
+    fn extend<I: IntoIterator<Item = Interval>>(&mut self, intervals: I) {
+        intervals.into_iter().for_each(|it| self.insert(it));
     }
 }
 

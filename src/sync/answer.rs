@@ -51,7 +51,7 @@ impl Placement {
         Self {
             covers: Vec::new(),
             expected: vec![false; answer.ids.len()],
-            shown: Interval { start: 0, end: 0 },
+            shown: Interval::new(0, 0),
             total,
         }
     }

@@ -153,11 +153,8 @@ impl Known {
 impl Forecast {
     /// Adds the missing part of `[from, total)`. The newest page is read in any case.
     fn add(&mut self, mut covered: Coverage, from: u64, total: u64) {
-        let wanted = Interval {
-            start: from.min(total),
-            end: total,
-        };
-        let missing: u64 = covered.missing_of(wanted).map(Interval::len).sum();
+        let wanted = Interval::new(from.min(total), total);
+        let missing = covered.count_missing(wanted);
         self.actions = self.actions.saturating_add(missing);
         covered.insert(Interval::of_page(1, PER_PAGE, total));
         let pages: u64 = covered
@@ -188,12 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_counted_in_actions_and_in_pages() {
-        let covered: Coverage = [Interval {
-            start: 0,
-            end: 1_000,
-        }]
-        .into_iter()
-        .collect();
+        let covered: Coverage = [Interval::new(0, 1_000)].into_iter().collect();
         for (covered, from, total, actions, pages) in [
             (Coverage::new(), 0, 0, 0, 1),
             (Coverage::new(), 0, 52_292, 52_292, 262),

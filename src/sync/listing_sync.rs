@@ -78,10 +78,7 @@ impl ListingSync {
     pub(super) fn following(listing: Listing, account: &Coverage, from: u64) -> Self {
         let head_id = listing.head_id;
         let mut before = before(&listing);
-        account
-            .intervals()
-            .iter()
-            .for_each(|covered| before.coverage.insert(*covered));
+        before.coverage.extend(account.intervals().iter().copied());
         before.total = before.total.max(Some(from));
         let mut plan = PagePlan::following(before, from, head_id);
         let read = account.intervals().iter().map(|covered| covered.end);

@@ -116,7 +116,21 @@ impl PageReader {
     /// When the body is not complete JSON with a list of `actions`. A row that cannot be archived is not an error; it
     /// is among the page's rows.
     pub fn actions(&mut self, body: &[u8]) -> Result<Page<Action>, BodyError> {
-        actions(body, &mut self.regions)
+        let listing: WireListing<'_> = parse(body)?;
+        let list = listing.actions.as_ref();
+        self.regions.take_values();
+        let mut values = 0;
+        let rows = rows(list.ok_or_else(|| without("actions"))?, |fields| {
+            let row = objects::action(fields, &mut self.regions);
+            values += values_of(&row, &mut self.regions);
+            if values > MOST_VALUES {
+                return Err(BodyError(format!(
+                    "its rows have more than {MOST_VALUES} values without a column"
+                )));
+            }
+            Ok(row)
+        })?;
+        Ok(listing.page(rows, body.len()))
     }
 
     /// Decodes the JSON text of one action, and returns it with the number of its values without a column.
@@ -136,27 +150,9 @@ impl PageReader {
 
     /// Decodes the body of an answer to a request for one action.
     pub(in crate::api) fn action(&mut self, body: &[u8]) -> Result<Action, BodyError> {
-        action(body, &mut self.regions)
+        let read = |fields: &Fields<'_>| objects::action(fields, &mut self.regions);
+        one(body, "action", read)
     }
-}
-
-/// Decodes a page of actions.
-fn actions(body: &[u8], regions: &mut Regions) -> Result<Page<Action>, BodyError> {
-    let listing: WireListing<'_> = parse(body)?;
-    let list = listing.actions.as_ref();
-    regions.take_values();
-    let mut values = 0;
-    let rows = rows(list.ok_or_else(|| without("actions"))?, |fields| {
-        let row = objects::action(fields, regions);
-        values += values_of(&row, regions);
-        if values > MOST_VALUES {
-            return Err(BodyError(format!(
-                "its rows have more than {MOST_VALUES} values without a column"
-            )));
-        }
-        Ok(row)
-    })?;
-    Ok(listing.page(rows, body.len()))
 }
 
 /// The number of values without a column that were kept from a row that was just read.
@@ -216,11 +212,6 @@ fn rows<T>(
         read(&Fields::of(text))
     };
     list.iter().map(row).collect()
-}
-
-/// Decodes the answer to a request for one action.
-fn action(body: &[u8], regions: &mut Regions) -> Result<Action, BodyError> {
-    one(body, "action", |fields| objects::action(fields, regions))
 }
 
 /// The API's own words in an error answer; empty when another program answered.

@@ -18,11 +18,7 @@ pub(super) const MOST_RAISES_BY_A_PAGE: u32 = 8;
 
 impl PagePlan {
     pub(super) fn first_page(&self) -> u64 {
-        let known = Interval {
-            start: self.from,
-            end: self.latest_total,
-        };
-        let mut missing = self.coverage.missing_of(known);
+        let mut missing = self.coverage.missing_of(self.up_to(self.latest_total));
         match missing.next().filter(|_| self.is_resuming) {
             Some(missing) => page_of(missing.end - 1, PER_PAGE, self.latest_total),
             None => 1,
@@ -37,16 +33,11 @@ impl PagePlan {
             return None;
         }
         let mut accounted = self.readable_and_unreadable();
-        for held in &self.held {
-            accounted.insert(Interval::at(*held));
-        }
-        for page in self.under_way.keys() {
-            accounted.insert(Interval::of_page(*page, PER_PAGE, self.latest_total));
-        }
-        let missing = accounted.missing_of(Interval {
-            start: self.from,
-            end: target,
-        });
+        accounted.extend(self.held.iter().map(|held| Interval::at(*held)));
+        let under_way = self.under_way.keys();
+        accounted
+            .extend(under_way.map(|page| Interval::of_page(*page, PER_PAGE, self.latest_total)));
+        let missing = accounted.missing_of(self.up_to(target));
         let mut missing = missing.map(|missing| missing.end - 1);
         let border = self.borders.last().copied();
         let again = self.again.last().copied();
@@ -69,9 +60,7 @@ impl PagePlan {
 
     pub(super) fn note_covered(&mut self, answer: &Answer<'_>, placement: &Placement) {
         let (covered_before, missing_before) = (self.coverage.len(), self.missing());
-        for interval in &placement.covers {
-            self.coverage.insert(*interval);
-        }
+        self.coverage.extend(placement.covers.iter().copied());
         let shown = placement.shown.start..placement.shown.end;
         if self.page_past_the_end() == Some(answer.page) && self.old.is_none() {
             self.end = Some(self.latest_total);
@@ -101,22 +90,21 @@ impl PagePlan {
         }
     }
 
+    /// The positions to read in a listing of this length.
+    pub(super) fn up_to(&self, total: u64) -> Interval {
+        Interval::new(self.from, total)
+    }
+
     /// The number of positions of the target that are not covered yet.
     pub(super) fn missing(&self) -> u64 {
-        let target = Interval {
-            start: self.from,
-            end: self.target.unwrap_or(self.from),
-        };
-        self.coverage.missing_of(target).map(Interval::len).sum()
+        let target = self.target.unwrap_or(self.from);
+        self.coverage.count_missing(self.up_to(target))
     }
 
     pub(super) fn finish_cover(&mut self) {
         let is_covered = self.target.is_some_and(|target| {
-            let wanted = Interval {
-                start: self.from,
-                end: target,
-            };
-            self.borders.is_empty() && self.readable_and_unreadable().covers(wanted)
+            let read = self.readable_and_unreadable();
+            self.borders.is_empty() && read.covers(self.up_to(target))
         });
         if !is_covered || self.page_past_the_end().is_some() {
             if self.fruitless >= MOST_FRUITLESS {
@@ -149,15 +137,8 @@ impl PagePlan {
     /// Raises the target to the largest known total, because the first answer may have been old. Returns true if more
     /// is to be read.
     pub(super) fn raise_target(&mut self) -> bool {
-        let all = Interval {
-            start: self.from,
-            end: self.latest_total,
-        };
-        let missing = self
-            .readable_and_unreadable()
-            .missing_of(all)
-            .map(Interval::len)
-            .sum::<u64>();
+        let read = self.readable_and_unreadable();
+        let missing = read.count_missing(self.up_to(self.latest_total));
         if missing == 0 {
             return false;
         }
@@ -189,12 +170,9 @@ impl PagePlan {
             return seen.len() as u64 == self.newly_covered;
         }
         let proven_before = self.before.complete_total.unwrap_or(0);
-        let beginning = Interval {
-            start: 0,
-            end: proven_before,
-        };
-        self.before.coverage.len() == proven_before
-            && self.before.coverage.covers(beginning)
+        let before = &self.before.coverage;
+        before.len() == proven_before
+            && before.covers(Interval::new(0, proven_before))
             && self.inserted == self.newly_covered
     }
 
@@ -208,9 +186,7 @@ impl PagePlan {
 
     pub(super) fn readable_and_unreadable(&self) -> Coverage {
         let mut all = self.coverage.clone();
-        for interval in self.unreadable.intervals() {
-            all.insert(*interval);
-        }
+        all.extend(self.unreadable.intervals().iter().copied());
         all
     }
 

@@ -160,10 +160,7 @@ impl PagePlan {
             .into_iter()
             .filter(|border| *border >= from);
         let borders = later.chain(border).collect();
-        before.coverage.insert(Interval {
-            start: 0,
-            end: from,
-        });
+        before.coverage.insert(Interval::new(0, from));
         Self {
             from,
             seen: Some(HashMap::new()),
@@ -395,11 +392,8 @@ impl PagePlan {
         if let Phase::FullScan(full_scan) = &self.phase {
             return full_scan.progress();
         }
-        let wanted = Interval {
-            start: self.from,
-            end: self.latest_total,
-        };
-        let missing: u64 = self.coverage.missing_of(wanted).map(Interval::len).sum();
+        let wanted = self.up_to(self.latest_total);
+        let missing = self.coverage.count_missing(wanted);
         (wanted.len() - missing, wanted.len())
     }
 
