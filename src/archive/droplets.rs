@@ -21,7 +21,7 @@ SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
     OR EXISTS (SELECT 1 FROM droplet_actions WHERE droplet_id = :id)";
 
 /// Archived droplets that are neither gone nor listed: droplets that were listed once, and droplets that only actions
-/// name. The query finds the latter by hopping from one droplet to the next along the index.
+/// name. The query finds the latter by hopping from one droplet to the next along the index, and `+` keeps it there.
 pub(super) const UNLISTED: &str = "
 WITH RECURSIVE named (id) AS (
     SELECT min(resource_id) FROM actions WHERE resource_type = 'droplet'
@@ -40,7 +40,7 @@ WITH RECURSIVE named (id) AS (
 SELECT id,
        EXISTS (SELECT 1 FROM actions
                 WHERE resource_id = unlisted.id AND resource_type = 'droplet'
-                  AND type = 'destroy' AND status = 'completed') AS is_destroyed
+                  AND +type = 'destroy' AND status = 'completed') AS is_destroyed
   FROM unlisted
  WHERE id NOT IN (SELECT value FROM json_each(:listed))";
 

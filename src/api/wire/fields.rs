@@ -26,24 +26,16 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The members of a valid JSON text.
     pub(super) fn of(text: &'a str) -> Self {
-        let (members, refused) = match serde_json::from_str(text) {
-            Ok(Members(members)) => (members, None),
-            Err(_) if !text.starts_with('{') => {
-                (Vec::new(), Some("it is not an object".to_owned()))
-            }
-            Err(error) if error.is_data() => {
-                let reason = format!("it has more than {MOST_MEMBERS} members");
-                (Vec::new(), Some(reason))
-            }
-            Err(_) => {
-                let reason = "the name of a member is not Unicode text";
-                (Vec::new(), Some(reason.to_owned()))
-            }
+        let refused = match serde_json::from_str::<Self>(text) {
+            Ok(fields) => return Self { text, ..fields },
+            Err(_) if !text.starts_with('{') => "it is not an object".to_owned(),
+            Err(error) if error.is_data() => format!("it has more than {MOST_MEMBERS} members"),
+            Err(_) => "the name of a member is not Unicode text".to_owned(),
         };
         Self {
             text,
-            members,
-            refused,
+            members: Vec::new(),
+            refused: Some(refused),
         }
     }
 
@@ -230,19 +222,17 @@ pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// At most [`MOST_MEMBERS`] members of an object.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+/// The members of an object, at most [`MOST_MEMBERS`], without its text.
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor(PhantomData))
+        deserializer.deserialize_map(FieldsVisitor(PhantomData))
     }
 }
 
-struct MembersVisitor<'a>(PhantomData<&'a ()>);
+struct FieldsVisitor<'a>(PhantomData<&'a ()>);
 
-impl<'de: 'a, 'a> Visitor<'de> for MembersVisitor<'a> {
-    type Value = Members<'a>;
+impl<'de: 'a, 'a> Visitor<'de> for FieldsVisitor<'a> {
+    type Value = Fields<'a>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
@@ -256,7 +246,11 @@ impl<'de: 'a, 'a> Visitor<'de> for MembersVisitor<'a> {
             }
             members.push((name, map.next_value::<&'de RawValue>()?.get()));
         }
-        Ok(Members(members))
+        Ok(Fields {
+            text: "",
+            members,
+            refused: None,
+        })
     }
 }
 

@@ -59,22 +59,17 @@ fn without(member: &str) -> BodyError {
     BodyError(format!("it has no `{member}`"))
 }
 
-/// The rows of a listing, each as raw text.
-type List<'a> = Few<&'a RawValue, MOST_ROWS>;
-
 #[derive(Deserialize)]
-struct WireListing<'a> {
-    #[serde(borrow)]
-    actions: Option<List<'a>>,
-    #[serde(borrow)]
-    droplets: Option<List<'a>>,
+struct WireListing<'a, Row> {
+    actions: Option<Few<Row, MOST_ROWS>>,
+    droplets: Option<Few<Row, MOST_ROWS>>,
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
     #[serde(borrow)]
     links: Option<&'a RawValue>,
 }
 
-impl WireListing<'_> {
+impl<Row> WireListing<'_, Row> {
     fn page<T>(&self, rows: Rows<T>, bytes: usize) -> Page<T> {
         let member = |object, name| Fields::of(object).get(name);
         let pages = self.links.and_then(|it| member(it.get(), "pages"));
@@ -116,11 +111,9 @@ impl PageReader {
     /// When the body is not complete JSON with a list of `actions`. A row that cannot be archived is not an error; it
     /// is among the page's rows.
     pub fn actions(&mut self, body: &[u8]) -> Result<Page<Action>, BodyError> {
-        let listing: WireListing<'_> = parse(body)?;
-        let list = listing.actions.as_ref();
         self.regions.take_values();
         let mut values = 0;
-        let rows = rows(list.ok_or_else(|| without("actions"))?, |fields| {
+        let read = |fields: &Fields<'_>| {
             let row = objects::action(fields, &mut self.regions);
             values += values_of(&row, &mut self.regions);
             if values > MOST_VALUES {
@@ -129,7 +122,13 @@ impl PageReader {
                 )));
             }
             Ok(row)
-        })?;
+        };
+        if let Some((listing, rows)) = in_one_pass(body) {
+            let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
+            return Ok(listing.page(rows, body.len()));
+        }
+        let listing: WireListing<'_, &RawValue> = parse(body)?;
+        let rows = rows(listing.actions.as_ref(), "actions", read)?;
         Ok(listing.page(rows, body.len()))
     }
 
@@ -163,11 +162,9 @@ fn values_of(row: &Result<Action, RejectedRow>, regions: &mut Regions) -> usize 
 
 /// Decodes a page of droplets.
 pub(super) fn droplets(body: &[u8]) -> Result<Page<Droplet>, BodyError> {
-    let listing: WireListing<'_> = parse(body)?;
-    let list = listing.droplets.as_ref();
-    let rows = rows(list.ok_or_else(|| without("droplets"))?, |fields| {
-        Ok(objects::droplet(fields))
-    })?;
+    let listing: WireListing<'_, &RawValue> = parse(body)?;
+    let read = |fields: &Fields<'_>| Ok(objects::droplet(fields));
+    let rows = rows(listing.droplets.as_ref(), "droplets", read)?;
     Ok(listing.page(rows, body.len()))
 }
 
@@ -193,12 +190,26 @@ fn member_of<'a>(body: &'a [u8], member: &str) -> Result<&'a str, BodyError> {
     value.ok_or_else(|| without(member))
 }
 
-/// Applies `read` to each row of a list. A row that is too long is rejected without parsing it.
+/// A page of actions whose rows are all objects with an `id`, and so short that no row is too long. Nearly all pages are
+/// like that, and the rows of other pages must be taken as text first, which takes twice the time.
+fn in_one_pass(body: &[u8]) -> Option<(WireListing<'_, Fields<'_>>, Vec<Fields<'_>>)> {
+    if body.len() > MOST_ROW_BYTES {
+        return None;
+    }
+    let mut listing: WireListing<'_, Fields<'_>> = serde_json::from_slice(body).ok()?;
+    let rows = listing.actions.take()?.0?;
+    rows.iter()
+        .all(|row| row.id().is_ok())
+        .then_some((listing, rows))
+}
+
+/// Applies `read` to each row of the list `name`. A row that is too long is rejected without parsing it.
 fn rows<T>(
-    list: &List<'_>,
+    list: Option<&Few<&RawValue, MOST_ROWS>>,
+    name: &str,
     mut read: impl FnMut(&Fields<'_>) -> Result<Result<T, RejectedRow>, BodyError>,
 ) -> Result<Rows<T>, BodyError> {
-    let Few(Some(list)) = list else {
+    let Few(Some(list)) = list.ok_or_else(|| without(name))? else {
         return Err(BodyError(format!("it has more than {MOST_ROWS} rows")));
     };
     let row = |raw: &&RawValue| {

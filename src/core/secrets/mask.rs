@@ -26,14 +26,16 @@ const LONGEST_INTEGER: usize = 20;
 
 /// The number of bytes that are compared at once.
 const GRAM: usize = 8;
+/// The table of hashes has 4 KiB, which stay in the fastest cache, and few of its bits are set.
+const HASH_BITS: u32 = 15;
 
 /// Removes a token from texts.
 pub struct Mask {
     spellings: Vec<Spelling>,
-    /// All sequences of eight bytes in the spellings, in lower case, as numbers in order.
+    /// All sequences of eight bytes in the spellings, as numbers in order.
     grams: Zeroizing<Vec<u64>>,
-    /// For each two bytes, true when one of these sequences begins with them. Most places of a page need no more.
-    beginnings: Zeroizing<Vec<bool>>,
+    /// A bit for each hash, set when one of these sequences has it. Most places of a page need no more.
+    hashes: Zeroizing<Vec<u64>>,
     /// The distance of the places to look at: no part lies between two of them.
     stride: usize,
 }
@@ -81,12 +83,13 @@ impl Mask {
             grams.extend(windows.filter_map(gram));
         }
         grams.sort_unstable();
-        let mut beginnings = Zeroizing::new(vec![false; 1 << 16]);
+        let mut hashes = Zeroizing::new(vec![0; 1 << (HASH_BITS - 6)]);
         for gram in grams.iter() {
-            beginnings[beginning(*gram)] = true;
+            let (word, bit) = hash(*gram);
+            hashes[word] |= bit;
         }
         Self {
-            beginnings,
+            hashes,
             stride: shortest_part + 1 - GRAM,
             grams,
             spellings,
@@ -166,7 +169,8 @@ impl Mask {
 
     fn begins_with_gram(&self, text: &[u8]) -> bool {
         gram(text).is_some_and(|gram| {
-            self.beginnings[beginning(gram)] && self.grams.binary_search(&gram).is_ok()
+            let (word, bit) = hash(gram);
+            self.hashes[word] & bit != 0 && self.grams.binary_search(&gram).is_ok()
         })
     }
 
@@ -207,17 +211,16 @@ fn length_of_text(text: &str) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// The first two bytes of a sequence.
-fn beginning(gram: u64) -> usize {
-    (gram >> 48) as usize
+/// The place of a sequence in the table of hashes: a word, and a bit in it.
+fn hash(gram: u64) -> (usize, u64) {
+    let hash = gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
-/// The first eight bytes of a text, in lower case.
+/// The first eight bytes of a text. Sequences that differ in upper and lower case are equal, and so are a few others.
 fn gram(text: &[u8]) -> Option<u64> {
     let bytes = text.first_chunk::<GRAM>()?;
-    Some(u64::from_be_bytes(
-        bytes.map(|byte| byte.to_ascii_lowercase()),
-    ))
+    Some(u64::from_ne_bytes(*bytes) | 0x2020_2020_2020_2020)
 }
 
 /// Bytes in lower-case hexadecimal digits.
