@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use memchr::memchr;
 use secrecy::zeroize::Zeroizing;
 use serde::de::IgnoredAny;
 
@@ -196,7 +197,8 @@ impl Mask {
 
 /// The text without the first of these escapes that it may contain, and the escapes after it.
 fn next_plain<'a>(text: &[u8], escapes: &'a [u8]) -> Option<(Vec<u8>, &'a [u8])> {
-    let at = escapes.iter().position(|lead| text.contains(lead))?;
+    let is_there = |lead: &u8| memchr(*lead, text).is_some();
+    let at = escapes.iter().position(is_there)?;
     Some((unescaped(text, escapes[at]), &escapes[at + 1..]))
 }
 
