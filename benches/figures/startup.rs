@@ -34,6 +34,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let archive = archives::kept(bench, Corpus::of_account(bench.sized(500_000)))?;
     let flags = [
         "query",
+        "--quiet",
         "--type",
         "reboot",
         "--since",
