@@ -115,7 +115,7 @@ pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error
 
 /// The listings with coverage, without those of gone droplets. The account's listing comes first, because it shows all
 /// actions of a token.
-const COVERED_LISTINGS: &str = "
+const COVERED: &str = "
 SELECT droplet_id
   FROM listings
  WHERE (path = :path OR droplet_id IS NOT NULL)
@@ -137,16 +137,10 @@ impl Store {
     pub fn covered_listings(&self, most: i64) -> Result<Vec<ListingKind>, Error> {
         let parameters = named_params! { ":path": ListingKind::Account.path(), ":most": most };
         let step = "cannot read which listings are archived";
-        rows(
-            &self.connection,
-            step,
-            COVERED_LISTINGS,
-            parameters,
-            |row| {
-                let droplet_id: Option<DropletId> = row.get("droplet_id")?;
-                Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
-            },
-        )
+        rows(&self.connection, step, COVERED, parameters, |row| {
+            let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+            Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
+        })
     }
 
     /// The number of these actions that are archived.

@@ -22,7 +22,7 @@ SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id)
 
 /// Archived droplets that are neither gone nor listed: droplets that were listed once, and droplets that only actions
 /// name. The query finds the latter by hopping from one resource to the next along the index.
-pub(super) const UNLISTED: &str = "
+const UNLISTED: &str = "
 WITH RECURSIVE resources (id) AS (
     SELECT min(resource_id) FROM actions
      UNION ALL
@@ -55,6 +55,7 @@ pub struct UnlistedDroplet {
 }
 
 const KNOWN_EXTRA: &str = "SELECT extra FROM droplets WHERE id = :id";
+
 /// A followed droplet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
@@ -82,8 +83,9 @@ const TAGS: &str = "
 SELECT DISTINCT tag FROM droplet_tags WHERE gone_at IS NULL";
 
 /// A complete sync run read the droplets of each tag of its scope.
-const WAS_COMPLETE: &str = "
-SELECT EXISTS (SELECT 1
+const HAD_DROPLETS: &str = "
+SELECT EXISTS (SELECT 1 FROM droplet_tags WHERE gone_at IS NULL AND tag = :tag)
+    OR EXISTS (SELECT 1
                  FROM sync_runs, json_each(iif(json_valid(scope), scope, '{}'), '$.tags') AS tag
                 WHERE outcome = 'complete' AND tag.value = :tag)";
 
@@ -180,12 +182,9 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn had_droplets(&self, tag: &str) -> Result<bool, Error> {
-        if self.tags()?.contains(tag) {
-            return Ok(true);
-        }
         let step = "cannot read which tags were synced";
         let tag = named_params! { ":tag": tag };
-        is_true(&self.connection, step, WAS_COMPLETE, tag)
+        is_true(&self.connection, step, HAD_DROPLETS, tag)
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.
