@@ -7,7 +7,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{execute, row, rows};
+use super::connection::{execute, row, rows, time};
 use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{Account, ActionId, DropletId};
@@ -101,13 +101,12 @@ pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error
            FROM account WHERE id = 1",
         [],
         |row| {
-            let refused_at: Option<String> = row.get("actions_refused_at")?;
             Ok(ArchivedAccount {
                 team_uuid: row.get("team_uuid")?,
                 uuid: row.get("uuid")?,
                 token_salt: row.get("token_salt")?,
                 token_fingerprint: row.get("token_fingerprint")?,
-                actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
+                actions_refused_at: time(row, "actions_refused_at")?,
             })
         },
     )

@@ -119,7 +119,12 @@ pub(super) fn copy(
     })?;
     drop(tx);
     let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
-    check(partial.path(), schema_version, &rows, cancellation)?;
+    let copy = open_alone(partial.path(), OpenFlags::SQLITE_OPEN_READ_ONLY, CHECK)?;
+    prepare(&copy)?;
+    if let Some(fault) = fault(&copy, schema_version, &rows, cancellation)? {
+        return Err(Error::BadCopy(fault));
+    }
+    drop(copy);
     refuse_another(&partial)?;
     name(partial, target).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => bad_target(target, TAKEN),
@@ -188,20 +193,7 @@ fn finish(copy: &mut File) -> io::Result<u64> {
     Ok(copy.metadata()?.len())
 }
 
-/// Reads the copy back and checks it.
-fn check(
-    path: &Path,
-    schema_version: i64,
-    expected: &BTreeMap<String, u64>,
-    cancellation: &Cancellation,
-) -> Result<(), Error> {
-    let copy = open_alone(path, OpenFlags::SQLITE_OPEN_READ_ONLY, CHECK)?;
-    prepare(&copy)?;
-    let fault = fault(&copy, schema_version, expected, cancellation)?;
-    fault.map_or(Ok(()), |fault| Err(Error::BadCopy(fault)))
-}
-
-/// The first problem that SQLite finds in a copy, or that it has another number of rows than `expected`.
+/// Reads a copy, and returns the first problem that SQLite finds in it, or that its numbers of rows are not `expected`.
 pub(super) fn fault(
     copy: &Connection,
     version: i64,

@@ -4,6 +4,7 @@ use super::error::{Error, Step, damage, is_corrupt, unfit};
 use super::file::{check_header, impossible_version};
 use super::interrupt::LockWait;
 use super::{file, migrations};
+use crate::core::time::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite::{OptionalExtension, Params, Row};
@@ -109,15 +110,6 @@ pub(super) fn connect(
     Ok(connection)
 }
 
-/// A database in a temporary file that no other process sees, for a copy of an archive. Upgrades need foreign keys off.
-pub(super) fn connect_nowhere() -> Result<Connection, Error> {
-    let connection = Connection::open("").step("cannot make a temporary database")?;
-    let sql = "PRAGMA foreign_keys = off; PRAGMA synchronous = off";
-    connection.execute_batch(sql).step(CONFIGURE)?;
-    limit_cache(&connection, CACHE)?;
-    Ok(connection)
-}
-
 /// Settings of the connection; none of them changes the file.
 pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
     for (setting, on) in [
@@ -206,6 +198,12 @@ pub(super) fn row<T>(
         .prepare_cached(sql)
         .and_then(|mut statement| statement.query_row(parameters, read).optional())
         .step(step)
+}
+
+/// The time in a column, if there is one that can be read.
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 /// The answer of a query to a question, which stays prepared for the next time.

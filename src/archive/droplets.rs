@@ -10,7 +10,7 @@ use rusqlite::{Connection, named_params};
 
 use super::Store;
 use super::actions::known_extra;
-use super::connection::{atomically, execute, is_true, rows, sql_number};
+use super::connection::{atomically, execute, is_true, rows, sql_number, time};
 use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{ActionId, Droplet, DropletId, merge_extra};
@@ -265,10 +265,9 @@ pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>
           WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
         [],
         |row| {
-            let read_at: Option<String> = row.get("complete_at")?;
             let followed = Followed {
                 from: row.get::<_, i64>("followed_from")?.unsigned_abs(),
-                read_at: read_at.and_then(|time| time.parse().ok()),
+                read_at: time(row, "complete_at")?,
                 is_gone: row.get("is_gone")?,
             };
             Ok((row.get("droplet_id")?, followed))

@@ -8,8 +8,8 @@
 //! A dump shows a region as it was long ago, so it fills only regions that are unknown.
 //!
 //! The file may be another archive. It is read in order and never written. Its actions go through the same writes as
-//! those of any other file. What only an archive knows is copied as far as it is unknown here: regions, droplets with
-//! their names and tags, and the droplets whose listings showed an action. Its contents are not trusted: its schema must
+//! those of any other file. Facts that only an archive knows are copied as far as they are unknown here: regions,
+//! droplets with their names and tags, and the droplets whose listings showed an action. Its contents are not trusted: its schema must
 //! be that of the migrations, and no value may be longer than a row of an answer. An archive of an earlier version is
 //! upgraded in a temporary copy, so that one set of statements reads all.
 
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::actions::{self, Recorded, SeenBy};
-use super::connection::{atomically, connect_nowhere, damaged};
-use super::connection::{execute, is_true, open_any_version, sql_number};
+use super::connection::{atomically, damaged, execute, is_true};
+use super::connection::{open_any_version, prepare, sql_number, time};
 use super::error::{Error, Step};
 use super::interrupt::LockWait;
 use super::{ArchivedAccount, Store, account, migrations, schema_drift};
@@ -78,7 +78,7 @@ pub struct Import {
     pub recorded: Recorded,
     /// The SHA-256 of the file, in hexadecimal digits, when it was read to its end.
     pub sha256: Option<String>,
-    /// What is missing at the end, in words.
+    /// The missing part at the end, in words.
     pub message: Option<String>,
 }
 
@@ -217,7 +217,9 @@ fn open_unaltered(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error
 /// A temporary copy of an archive of any version, upgraded to this version; an empty archive without one.
 fn up_to_date(archive: Option<&Connection>) -> Result<Connection, Error> {
     const PAGES_AT_A_TIME: i32 = 1 << 16;
-    let mut copy = connect_nowhere()?;
+    // A file without a name, which no other process sees.
+    let mut copy = Connection::open("").step("cannot make a temporary database")?;
+    prepare(&copy)?;
     if let Some(archive) = archive {
         Backup::new(archive, &mut copy)
             .and_then(|backup| backup.run_to_completion(PAGES_AT_A_TIME, Duration::ZERO, None))
@@ -353,17 +355,13 @@ fn batch(connection: &Connection, after: i64, actions: &mut Vec<Action>) -> rusq
 }
 
 fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
-    let time = |name: &str| -> rusqlite::Result<Option<Timestamp>> {
-        let text: Option<String> = row.get(name)?;
-        Ok(text.and_then(|text| text.parse().ok()))
-    };
     let extra: Option<String> = row.get("extra")?;
     Ok(Action {
         id: row.get("id")?,
         status: row.get("status")?,
         kind: row.get("type")?,
-        started_at: time("started_at")?,
-        completed_at: time("completed_at")?,
+        started_at: time(row, "started_at")?,
+        completed_at: time(row, "completed_at")?,
         resource_id: row.get("resource_id")?,
         resource_type: row.get("resource_type")?,
         region_slug: row.get("region_slug")?,

@@ -37,7 +37,9 @@ fn every_connection_takes_the_schema_for_data() {
     let (_folder, path) = folder();
     let archive = Archive::at(&path);
     let reader = open_read_only(&path).unwrap();
-    for connection in [&archive.store.connection, &reader] {
+    let rehearsal = Store::rehearsal(&path, &LockWait::new(&Cancellation::never())).unwrap();
+    for connection in [&archive.store.connection, &reader, &rehearsal.connection] {
+        assert_eq!(rows(connection, "PRAGMA foreign_keys"), ["1"]);
         assert_eq!(rows(connection, "PRAGMA trusted_schema"), ["0"]);
         assert_eq!(rows(connection, "PRAGMA cell_size_check"), ["1"]);
         let defensive = connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE);
