@@ -7,7 +7,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{execute, row, rows, time};
+use super::connection::{execute, row, rows, time, value};
 use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{Account, ActionId, DropletId};
@@ -149,8 +149,7 @@ impl Store {
     pub fn count_known(&self, ids: &[ActionId]) -> Result<i64, Error> {
         let parameters = named_params! { ":ids": serde_json::json!(ids).to_string() };
         let step = "cannot read which actions are archived";
-        let known = row(&self.connection, step, KNOWN, parameters, |row| row.get(0))?;
-        Ok(known.unwrap_or(0))
+        value(&self.connection, step, KNOWN, parameters)
     }
 
     /// The account, if a sync has stored one.

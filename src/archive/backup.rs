@@ -11,7 +11,7 @@
 //! back and found sound. So a file with the final name is always complete, and an existing file of that name is never
 //! changed.
 
-use super::connection::{ALWAYS, open_any_version, prepare, rows};
+use super::connection::{ALWAYS, open_any_version, prepare, rows, value};
 use super::error::{Error, Step, file_error, unfit};
 use super::file::{Attempt, attempt, companions, in_full, left_beside};
 use super::file::{own, sync_folder};
@@ -24,7 +24,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::{fs, io};
 use tempfile::NamedTempFile;
@@ -109,7 +109,7 @@ pub(super) fn copy(
 ) -> Result<Copied, Error> {
     let folder = folder_of(target);
     let cannot_write = |error| file_error("cannot write a copy to", folder)(error);
-    let mut partial = make(target).map_err(cannot_write)?;
+    let partial = make(target).map_err(cannot_write)?;
     let tx = source.unchecked_transaction().step(COPY)?;
     let (schema_version, rows) = watched(&tx, cancellation, || {
         let version = migrations::version(&tx)?;
@@ -118,7 +118,7 @@ pub(super) fn copy(
         Ok((version, rows))
     })?;
     drop(tx);
-    let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
+    let bytes = finish(partial.as_file()).map_err(cannot_write)?;
     let copy = open_alone(partial.path(), OpenFlags::SQLITE_OPEN_READ_ONLY, CHECK)?;
     prepare(&copy)?;
     if let Some(fault) = fault(&copy, schema_version, &rows, cancellation)? {
@@ -186,9 +186,8 @@ fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Conne
 /// Writes the copy to the disk, in rollback mode, so that it is readable without a file beside it. In a copy of an
 /// archive in WAL mode, two bytes of the first page say WAL
 /// (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>).
-fn finish(copy: &mut File) -> io::Result<u64> {
-    copy.seek(SeekFrom::Start(18))?;
-    copy.write_all(&[1, 1])?;
+fn finish(copy: &File) -> io::Result<u64> {
+    copy.write_all_at(&[1, 1], 18)?;
     copy.sync_all()?;
     Ok(copy.metadata()?.len())
 }
@@ -201,8 +200,7 @@ pub(super) fn fault(
     cancellation: &Cancellation,
 ) -> Result<Option<String>, Error> {
     watched(copy, cancellation, || {
-        let found = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
-        let found: String = found.step(CHECK)?;
+        let found: String = value(copy, CHECK, "PRAGMA integrity_check(1)", [])?;
         if found != "ok" {
             return Ok(Some(found));
         }
@@ -226,9 +224,8 @@ pub(super) fn count_rows(
             });
         }
         let sql = format!("SELECT count(*) FROM \"{name}\"");
-        let count = connection.query_row(&sql, [], |row| row.get(0));
-        let count = count.step("cannot count the archive's rows")?;
-        counts.insert(name, i64::unsigned_abs(count));
+        let count: i64 = value(connection, "cannot count the archive's rows", &sql, [])?;
+        counts.insert(name, count.unsigned_abs());
     }
     Ok(counts)
 }
@@ -419,8 +416,8 @@ mod tests {
             assert!(copy_pages(&source, &partial, &Cancellation::never()).is_err());
             assert_eq!(fs::read(&theirs).unwrap(), b"");
         }
-        let mut partial = make(&folder.path().join("copy")).unwrap();
+        let partial = make(&folder.path().join("copy")).unwrap();
         copy_pages(&source, &partial, &Cancellation::never()).unwrap();
-        assert!(finish(partial.as_file_mut()).unwrap() > 0);
+        assert!(finish(partial.as_file()).unwrap() > 0);
     }
 }

@@ -6,6 +6,7 @@ use super::interrupt::LockWait;
 use super::{file, migrations};
 use crate::core::time::Timestamp;
 use rusqlite::config::DbConfig;
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite::{OptionalExtension, Params, Row};
 use std::path::Path;
@@ -77,7 +78,7 @@ pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(),
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
     file::refuse_version(path, found)?;
     let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
-    let has_something = || is_true(connection, migrations::READ_SCHEMA, sql, []);
+    let has_something = || value(connection, migrations::READ_SCHEMA, sql, []);
     if found == 0 && has_something().map_err(|error| damaged(path, error))? {
         return Err(impossible_version(path, found));
     }
@@ -206,15 +207,17 @@ pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Times
     Ok(text.and_then(|text| text.parse().ok()))
 }
 
-/// The answer of a query to a question, which stays prepared for the next time.
-pub(super) fn is_true(
+/// The only value of a query, which stays prepared for the next time.
+pub(super) fn value<T: FromSql>(
     connection: &Connection,
     step: &'static str,
     sql: &str,
     parameters: impl Params,
-) -> Result<bool, Error> {
-    let answer = row(connection, step, sql, parameters, |row| row.get(0))?;
-    Ok(answer.unwrap_or(false))
+) -> Result<T, Error> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(parameters, |row| row.get(0)))
+        .step(step)
 }
 
 /// Runs `write` completely or not at all: in a transaction of its own, or in the transaction of the batch.

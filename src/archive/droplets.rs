@@ -10,7 +10,7 @@ use rusqlite::{Connection, named_params};
 
 use super::Store;
 use super::actions::known_extra;
-use super::connection::{atomically, execute, is_true, rows, sql_number, time};
+use super::connection::{atomically, execute, rows, sql_number, time, value};
 use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{ActionId, Droplet, DropletId, merge_extra};
@@ -130,7 +130,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn is_gone(&self, id: DropletId) -> Result<bool, Error> {
         let sql = "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id AND gone_at IS NOT NULL)";
-        is_true(&self.connection, LOOK_UP, sql, named_params! { ":id": id })
+        value(&self.connection, LOOK_UP, sql, named_params! { ":id": id })
     }
 
     /// The archived droplets that may be gone: all except the listed ones and those that are gone already.
@@ -184,7 +184,7 @@ impl Store {
     pub fn had_droplets(&self, tag: &str) -> Result<bool, Error> {
         let step = "cannot read which tags were synced";
         let tag = named_params! { ":tag": tag };
-        is_true(&self.connection, step, HAD_DROPLETS, tag)
+        value(&self.connection, step, HAD_DROPLETS, tag)
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.
@@ -193,7 +193,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
         let id = named_params! { ":id": id };
-        is_true(&self.connection, LOOK_UP, KNOWS_DROPLET, id)
+        value(&self.connection, LOOK_UP, KNOWS_DROPLET, id)
     }
 
     /// Returns the followed droplets among `ids`, and stops following all others. The caller is about to read pages of

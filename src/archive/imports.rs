@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::actions::{self, Recorded, SeenBy};
-use super::connection::{atomically, damaged, execute, is_true};
-use super::connection::{open_any_version, prepare, sql_number, time};
+use super::connection::{atomically, damaged, execute, open_any_version};
+use super::connection::{prepare, sql_number, time, value};
 use super::error::{Error, Step};
 use super::interrupt::LockWait;
 use super::{ArchivedAccount, Store, account, migrations, schema_drift};
@@ -196,7 +196,7 @@ impl Store {
     ) -> Result<(), Error> {
         let connection = &self.connection;
         let parameters = named_params! { ":sha256": import.sha256, ":message": import.message };
-        if import.id.is_none() && is_true(connection, NOTE, KNOWS_FILE, parameters)? {
+        if import.id.is_none() && value(connection, NOTE, KNOWS_FILE, parameters)? {
             return Ok(());
         }
         atomically(connection, NOTE, || {
@@ -307,8 +307,7 @@ impl OtherArchive {
     #[must_use]
     pub fn count(&self) -> u64 {
         let sql = "SELECT count(*) FROM actions";
-        let count = self.connection.query_row(sql, [], |row| row.get(0));
-        count.map_or(0, i64::unsigned_abs)
+        value(&self.connection, READ, sql, []).map_or(0, i64::unsigned_abs)
     }
 
     /// The next actions in the order of their ids; empty at the end.
@@ -384,7 +383,7 @@ impl Store {
             return Ok(own.conflict_with(&others));
         }
         let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
-        if !is_true(&self.connection, COPY, is_synced, [])? {
+        if !value(&self.connection, COPY, is_synced, [])? {
             self.set_account(&ArchivedAccount {
                 token_fingerprint: None,
                 actions_refused_at: None,

@@ -10,7 +10,7 @@
 use rusqlite::{Connection, ErrorCode, named_params};
 
 use super::Store;
-use super::connection::{atomically, is_true, sql_number};
+use super::connection::{atomically, sql_number, value};
 use super::error::{Error, Step};
 use super::interrupt::end_when;
 use super::migrations::{self, Object};
@@ -42,7 +42,7 @@ impl Store {
         }
         let connection = &self.connection;
         let half = named_params! { ":half": sql_number(expected / 2) };
-        if large(connection)?.len() < LARGE.len() || is_true(connection, COUNT, HAS_MORE, half)? {
+        if large(connection)?.len() < LARGE.len() || value(connection, COUNT, HAS_MORE, half)? {
             return Ok(());
         }
         let drop = LARGE.map(|name| format!("DROP INDEX IF EXISTS {name};"));

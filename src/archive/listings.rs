@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, row, rows, sql_number};
+use super::connection::{atomically, execute, row, rows, sql_number, value};
 use super::error::Error;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
@@ -217,8 +217,7 @@ impl Store {
         let parameters =
             named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to };
         let step = "cannot count the archived actions";
-        let count = row(&self.connection, step, sql, parameters, |row| row.get(0))?;
-        Ok(count.map_or(0, i64::unsigned_abs))
+        value(&self.connection, step, sql, parameters).map(i64::unsigned_abs)
     }
 
     /// The greatest id among the actions of a listing that a sync archived.
@@ -228,10 +227,7 @@ impl Store {
     pub fn newest_action(&self, kind: ListingKind) -> Result<Option<ActionId>, Error> {
         let parameters = named_params! { ":droplet_id": kind.droplet_id() };
         let step = "cannot read the newest archived action";
-        let newest = row(&self.connection, step, NEWEST_ACTION, parameters, |row| {
-            row.get(0)
-        })?;
-        Ok(newest.flatten())
+        value(&self.connection, step, NEWEST_ACTION, parameters)
     }
 
     /// The page whose proof is the oldest, of the account's listing or of the listings of `droplets`. `None` while the

@@ -14,7 +14,7 @@ use crate::core::files::{Links, has_other_names, is_at};
 use crate::core::time::Timestamp;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -200,7 +200,6 @@ fn give_to_owner(lock: &File, archive: &Path) {
 
 fn sign(file: &mut File, now: Timestamp) -> io::Result<()> {
     file.set_len(0)?;
-    file.rewind()?;
     writeln!(file, "process {}, since {now}", std::process::id())
 }
 

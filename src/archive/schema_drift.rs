@@ -139,35 +139,26 @@ fn refers_to_no_key(
     table: &str,
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<bool, Error> {
-    let mut parents: Vec<(String, String)> = Vec::new();
-    connection
-        .pragma(None, "foreign_key_list", table, |row| {
-            // Without a column, the reference means the primary key.
-            if row.get_ref("to")? != ValueRef::Null {
-                parents.push((text(row, "table")?, text(row, "to")?));
-            }
-            Ok(())
-        })
-        .step(READ_SCHEMA)?;
-    for (parent, column) in parents {
-        if is_ours(&parent) && !is_key(connection, &parent, &column)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let mut found = false;
+    let read = connection.pragma(None, "foreign_key_list", table, |row| {
+        let (parent, column) = (text(row, "table")?, text(row, "to")?);
+        // Without a column, the reference means the primary key.
+        let is_meant = row.get_ref("to")? != ValueRef::Null && is_ours(&parent);
+        found |= is_meant && !is_key(connection, &parent, &column)?;
+        Ok(())
+    });
+    read.step(READ_SCHEMA).map(|()| found)
 }
 
 /// True when a column alone is the primary key.
-fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Error> {
+fn is_key(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
     let mut keys = Vec::new();
-    connection
-        .pragma(None, "table_info", table, |row| {
-            if row.get::<_, i64>("pk")? > 0 {
-                keys.push(text(row, "name")?);
-            }
-            Ok(())
-        })
-        .step(READ_SCHEMA)?;
+    connection.pragma(None, "table_info", table, |row| {
+        if row.get::<_, i64>("pk")? > 0 {
+            keys.push(text(row, "name")?);
+        }
+        Ok(())
+    })?;
     Ok(matches!(keys.as_slice(), [key] if key.eq_ignore_ascii_case(column)))
 }
 
