@@ -7,7 +7,7 @@
 use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{execute, row, rows};
+use super::connection::{execute, row, rows, time, value};
 use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{Account, ActionId, DropletId};
@@ -101,13 +101,12 @@ pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error
            FROM account WHERE id = 1",
         [],
         |row| {
-            let refused_at: Option<String> = row.get("actions_refused_at")?;
             Ok(ArchivedAccount {
                 team_uuid: row.get("team_uuid")?,
                 uuid: row.get("uuid")?,
                 token_salt: row.get("token_salt")?,
                 token_fingerprint: row.get("token_fingerprint")?,
-                actions_refused_at: refused_at.and_then(|time| time.parse().ok()),
+                actions_refused_at: time(row, "actions_refused_at")?,
             })
         },
     )
@@ -115,7 +114,7 @@ pub fn account(connection: &Connection) -> Result<Option<ArchivedAccount>, Error
 
 /// The listings with coverage, without those of gone droplets. The account's listing comes first, because it shows all
 /// actions of a token.
-const COVERED_LISTINGS: &str = "
+const COVERED: &str = "
 SELECT droplet_id
   FROM listings
  WHERE (path = :path OR droplet_id IS NOT NULL)
@@ -137,16 +136,10 @@ impl Store {
     pub fn covered_listings(&self, most: i64) -> Result<Vec<ListingKind>, Error> {
         let parameters = named_params! { ":path": ListingKind::Account.path(), ":most": most };
         let step = "cannot read which listings are archived";
-        rows(
-            &self.connection,
-            step,
-            COVERED_LISTINGS,
-            parameters,
-            |row| {
-                let droplet_id: Option<DropletId> = row.get("droplet_id")?;
-                Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
-            },
-        )
+        rows(&self.connection, step, COVERED, parameters, |row| {
+            let droplet_id: Option<DropletId> = row.get("droplet_id")?;
+            Ok(droplet_id.map_or(ListingKind::Account, ListingKind::Droplet))
+        })
     }
 
     /// The number of these actions that are archived.
@@ -156,8 +149,7 @@ impl Store {
     pub fn count_known(&self, ids: &[ActionId]) -> Result<i64, Error> {
         let parameters = named_params! { ":ids": serde_json::json!(ids).to_string() };
         let step = "cannot read which actions are archived";
-        let known = row(&self.connection, step, KNOWN, parameters, |row| row.get(0))?;
-        Ok(known.unwrap_or(0))
+        value(&self.connection, step, KNOWN, parameters)
     }
 
     /// The account, if a sync has stored one.

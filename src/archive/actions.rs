@@ -161,7 +161,7 @@ SELECT id,
        END)
  ORDER BY started_at";
 
-pub(super) const ACTIONS_WITHOUT_END: &str = "
+const ACTIONS_WITHOUT_END: &str = "
 SELECT id,
        CASE WHEN resource_type = 'droplet' AND resource_id IS NOT NULL THEN resource_id
             ELSE (SELECT min(droplet_id) FROM droplet_listed_actions WHERE action_id = actions.id)
@@ -185,7 +185,7 @@ const WRITE: &str = "cannot archive an action";
 const BATCH: &str = "cannot archive pages of actions";
 
 impl Store {
-    /// Begins a batch: everything written until [`Self::commit_batch`] is archived together or not at all.
+    /// Begins a batch: everything written until [`Self::end_batch`] is archived together or not at all.
     ///
     /// # Errors
     /// When the archive cannot be written.
@@ -194,24 +194,17 @@ impl Store {
         execute(&self.connection, BATCH, "BEGIN IMMEDIATE", [])
     }
 
-    /// Archives the batch.
+    /// Archives the batch, or discards it after a failure in it.
     ///
     /// # Errors
-    /// When the archive cannot be written; then nothing of the batch is archived.
-    pub fn commit_batch(&mut self) -> Result<(), Error> {
-        let committed = execute(&self.connection, BATCH, "COMMIT", []);
-        if committed.is_err() {
-            self.discard_batch();
-        }
-        committed
-    }
-
-    /// Discards the batch after a failure in it.
-    pub fn discard_batch(&mut self) {
-        if !self.connection.is_autocommit() {
+    /// The failure, or that the archive cannot be written; then nothing of the batch is archived.
+    pub fn end_batch(&mut self, written: Result<(), Error>) -> Result<(), Error> {
+        let archived = written.and_then(|()| execute(&self.connection, BATCH, "COMMIT", []));
+        if archived.is_err() && !self.connection.is_autocommit() {
             // If the rollback fails too, closing the connection does it.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
+        archived
     }
 
     /// Archives a page in one transaction: its rows, their regions and its coverage.
@@ -231,7 +224,11 @@ impl Store {
             for (action, _) in page.rows.iter().rev() {
                 link(connection, page.listing, action)?;
             }
-            note_progress(connection, page, recorded)?;
+            if recorded.unexpected > 0 {
+                listings::forget(connection, page.listing.id)?;
+            } else {
+                note_progress(connection, page)?;
+            }
             runs::count(connection, page.run, recorded.inserted, recorded.updated)?;
             Ok(recorded)
         })
@@ -291,15 +288,8 @@ impl Store {
         let connection = &self.connection;
         atomically(connection, RECORD, || {
             let mut recorded = Recorded::default();
-            let (rows, seen_by) = ([(action, false)], SeenBy::Run(run));
-            write(
-                connection,
-                &rows,
-                seen_by,
-                now,
-                &mut Vec::new(),
-                &mut recorded,
-            )?;
+            let (rows, seen_by, regions) = ([(action, false)], SeenBy::Run(run), &mut Vec::new());
+            write(connection, &rows, seen_by, now, regions, &mut recorded)?;
             runs::count(connection, run, recorded.inserted, recorded.updated)?;
             Ok(recorded)
         })
@@ -400,14 +390,7 @@ pub(super) fn known_extra(
 }
 
 /// Writes the coverage and the length that a page proves.
-fn note_progress(
-    connection: &Connection,
-    page: &PageRecord<'_>,
-    recorded: Recorded,
-) -> Result<(), Error> {
-    if recorded.unexpected > 0 {
-        return listings::forget(connection, page.listing.id);
-    }
+fn note_progress(connection: &Connection, page: &PageRecord<'_>) -> Result<(), Error> {
     for interval in page.covers {
         listings::cover(connection, page.listing.id, *interval)?;
     }

@@ -11,7 +11,7 @@
 //! back and found sound. So a file with the final name is always complete, and an existing file of that name is never
 //! changed.
 
-use super::connection::{open_any_version, prepare, rows};
+use super::connection::{ALWAYS, open_any_version, prepare, rows, value};
 use super::error::{Error, Step, file_error, unfit};
 use super::file::{Attempt, attempt, companions, in_full, left_beside};
 use super::file::{own, sync_folder};
@@ -24,8 +24,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::{fs, io};
 use tempfile::NamedTempFile;
 
@@ -38,8 +38,6 @@ const CHECK: &str = "cannot check the copy";
 /// A finished copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// Its path.
-    pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
     /// Its schema version.
@@ -80,18 +78,11 @@ fn refuse_target(archive: &Path, target: &Path) -> Result<(), Error> {
             TAKEN
         });
     }
-    let folder = folder_of(target);
-    let folder = fs::canonicalize(folder).map_err(file_error("cannot write to", folder))?;
     let in_use = companions(&archive);
-    let lock = lock_of(&archive);
-    let target_in_full = target.file_name().map(|name| folder.join(name));
-    match target_in_full {
-        Some(path) if path != lock && !in_use.contains(&path) => {}
-        _ => {
-            return refused(
-                "is not a valid name for a copy: it has another meaning beside the archive",
-            );
-        }
+    let path = in_full(target).map_err(file_error("cannot write to", folder_of(target)))?;
+    if path == lock_of(&archive) || in_use.contains(&path) {
+        let what = "is not a valid name for a copy: it has another meaning beside the archive";
+        return refused(what);
     }
     left_beside(target).map_or(Ok(()), |beside| {
         let beside = beside.display();
@@ -118,7 +109,7 @@ pub(super) fn copy(
 ) -> Result<Copied, Error> {
     let folder = folder_of(target);
     let cannot_write = |error| file_error("cannot write a copy to", folder)(error);
-    let mut partial = make(target).map_err(cannot_write)?;
+    let partial = make(target).map_err(cannot_write)?;
     let tx = source.unchecked_transaction().step(COPY)?;
     let (schema_version, rows) = watched(&tx, cancellation, || {
         let version = migrations::version(&tx)?;
@@ -127,8 +118,13 @@ pub(super) fn copy(
         Ok((version, rows))
     })?;
     drop(tx);
-    let bytes = finish(partial.as_file_mut()).map_err(cannot_write)?;
-    check(partial.path(), schema_version, &rows, cancellation)?;
+    let bytes = finish(partial.as_file()).map_err(cannot_write)?;
+    let copy = open_alone(partial.path(), OpenFlags::SQLITE_OPEN_READ_ONLY, CHECK)?;
+    prepare(&copy)?;
+    if let Some(fault) = fault(&copy, schema_version, &rows, cancellation)? {
+        return Err(Error::BadCopy(fault));
+    }
+    drop(copy);
     refuse_another(&partial)?;
     name(partial, target).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => bad_target(target, TAKEN),
@@ -136,7 +132,6 @@ pub(super) fn copy(
     })?;
     sync_folder(folder).map_err(cannot_write)?;
     Ok(Copied {
-        path: target.to_owned(),
         bytes,
         schema_version,
         rows,
@@ -157,8 +152,7 @@ fn copy_pages(
     partial: &NamedTempFile,
     cancellation: &Cancellation,
 ) -> Result<(), Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = open_alone(partial.path(), flags, COPY)?;
+    let mut copy = open_alone(partial.path(), OpenFlags::SQLITE_OPEN_READ_WRITE, COPY)?;
     refuse_another(partial)?;
     // No other process uses the file yet. A failed copy is removed, so it needs no journal.
     copy.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))
@@ -185,49 +179,34 @@ fn copy_pages(
 /// a link may have replaced the file; it is not followed.
 fn open_alone(path: &Path, flags: OpenFlags, step: &'static str) -> Result<Connection, Error> {
     let path = in_full(path).map_err(file_error("cannot read", path))?;
-    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let opened = Connection::open_with_flags_and_vfs(path, flags, "unix-none");
+    let opened = Connection::open_with_flags_and_vfs(path, flags | ALWAYS, "unix-none");
     opened.step(step)
 }
 
 /// Writes the copy to the disk, in rollback mode, so that it is readable without a file beside it. In a copy of an
 /// archive in WAL mode, two bytes of the first page say WAL
 /// (<https://www.sqlite.org/fileformat.html#file_format_version_numbers>).
-fn finish(copy: &mut File) -> io::Result<u64> {
-    copy.seek(SeekFrom::Start(18))?;
-    copy.write_all(&[1, 1])?;
+fn finish(copy: &File) -> io::Result<u64> {
+    copy.write_all_at(&[1, 1], 18)?;
     copy.sync_all()?;
     Ok(copy.metadata()?.len())
 }
 
-/// Reads the copy back and checks it.
-fn check(
-    path: &Path,
-    schema_version: i64,
+/// Reads a copy, and returns the first problem that SQLite finds in it, or that its numbers of rows are not `expected`.
+pub(super) fn fault(
+    copy: &Connection,
+    version: i64,
     expected: &BTreeMap<String, u64>,
     cancellation: &Cancellation,
-) -> Result<(), Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let copy = open_alone(path, flags, CHECK)?;
-    prepare(&copy)?;
-    let reason = watched(&copy, cancellation, || {
-        let words = integrity(&copy)?;
-        Ok(if words != "ok" {
-            Some(words)
-        } else if count_rows(&copy, schema_version)? != *expected {
-            Some("it has a different number of rows".to_owned())
-        } else {
-            None
-        })
-    })?;
-    reason.map_or(Ok(()), |reason| Err(Error::BadCopy(reason)))
-}
-
-/// The result of SQLite's check of the whole file: `ok`, or the first problem.
-pub(super) fn integrity(connection: &Connection) -> Result<String, Error> {
-    connection
-        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
-        .step(CHECK)
+) -> Result<Option<String>, Error> {
+    watched(copy, cancellation, || {
+        let found: String = value(copy, CHECK, "PRAGMA integrity_check(1)", [])?;
+        if found != "ok" {
+            return Ok(Some(found));
+        }
+        let is_same = count_rows(copy, version)? == *expected;
+        Ok((!is_same).then(|| "it has a different number of rows".to_owned()))
+    })
 }
 
 /// The number of rows in each table of this schema version.
@@ -235,7 +214,6 @@ pub(super) fn count_rows(
     connection: &Connection,
     version: i64,
 ) -> Result<BTreeMap<String, u64>, Error> {
-    const COUNT: &str = "cannot count the archive's rows";
     let there = tables(connection)?;
     let mut counts = BTreeMap::new();
     for name in tables(&migrations::model(version)?)? {
@@ -245,11 +223,8 @@ pub(super) fn count_rows(
                 what: format!("the table `{name}` is missing, or is not a table"),
             });
         }
-        let count: i64 = connection
-            .query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| {
-                row.get(0)
-            })
-            .step(COUNT)?;
+        let sql = format!("SELECT count(*) FROM \"{name}\"");
+        let count: i64 = value(connection, "cannot count the archive's rows", &sql, [])?;
         counts.insert(name, count.unsigned_abs());
     }
     Ok(counts)
@@ -276,8 +251,10 @@ pub(super) fn make(target: &Path) -> io::Result<NamedTempFile> {
             .rand_bytes(RANDOM_LETTERS)
             .tempfile_in(folder_of(target))?;
         own(partial.as_file())?;
-        // Another copy that begins may find the file before it is locked, and treat it as a leftover.
-        if is_held(partial.as_file(), partial.path()) {
+        // Another copy that begins may find the file before it is locked, and treat it as a leftover. Where files cannot
+        // be locked, no leftover is removed.
+        let locked = attempt(partial.as_file(), partial.path());
+        if matches!(locked, Ok(Attempt::Taken) | Err(_)) {
             return Ok(partial);
         }
     }
@@ -289,10 +266,17 @@ pub(super) fn remove_killed(target: &Path) {
     let Ok(entries) = fs::read_dir(folder_of(target)) else {
         return;
     };
+    let mut options = files::options(Links::Refused);
+    options.read(true).write(true);
     for entry in entries.flatten() {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && is_partial(&entry.file_name().to_string_lossy(), &beginning) {
-            remove_unless_held(&entry.path());
+        let path = entry.path();
+        // A leftover only takes disk space. If it cannot be removed, the next copy still works.
+        if is_partial(&entry.file_name().to_string_lossy(), &beginning)
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = options.open(&path)
+            && matches!(attempt(&file, &path), Ok(Attempt::Taken))
+        {
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -304,27 +288,9 @@ fn beginning(target: &Path) -> String {
 
 fn is_partial(name: &str, beginning: &str) -> bool {
     let random = name.strip_prefix(beginning);
-    random
-        .and_then(|rest| rest.strip_suffix(ENDING))
-        .is_some_and(|it| {
-            it.len() == RANDOM_LETTERS && it.chars().all(|letter| letter.is_ascii_alphanumeric())
-        })
-}
-
-/// True when the file is locked, or cannot be locked on this file system. In the latter case no leftover is removed,
-/// and copies still work.
-fn is_held(file: &File, path: &Path) -> bool {
-    matches!(attempt(file, path), Ok(Attempt::Taken) | Err(_))
-}
-
-fn remove_unless_held(path: &Path) {
-    let mut options = files::options(Links::Refused);
-    // A leftover only takes disk space. If it cannot be removed, the next copy still works.
-    if let Ok(file) = options.read(true).write(true).open(path)
-        && matches!(attempt(&file, path), Ok(Attempt::Taken))
-    {
-        let _ = fs::remove_file(path);
-    }
+    let random = random.and_then(|rest| rest.strip_suffix(ENDING));
+    let random = random.unwrap_or_default().as_bytes();
+    random.len() == RANDOM_LETTERS && random.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// Renames the copy to its final name, if that name is free.
@@ -450,8 +416,8 @@ mod tests {
             assert!(copy_pages(&source, &partial, &Cancellation::never()).is_err());
             assert_eq!(fs::read(&theirs).unwrap(), b"");
         }
-        let mut partial = make(&folder.path().join("copy")).unwrap();
+        let partial = make(&folder.path().join("copy")).unwrap();
         copy_pages(&source, &partial, &Cancellation::never()).unwrap();
-        assert!(finish(partial.as_file_mut()).unwrap() > 0);
+        assert!(finish(partial.as_file()).unwrap() > 0);
     }
 }

@@ -4,25 +4,26 @@ use super::error::{Error, Step, damage, is_corrupt, unfit};
 use super::file::{check_header, impossible_version};
 use super::interrupt::LockWait;
 use super::{file, migrations};
+use crate::core::time::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite::{OptionalExtension, Params, Row};
 use std::path::Path;
-use std::time::Duration;
 
 /// The page cache, in KiB. A sync writes in order and returns to few pages. Queries are no slower than with 8 MB, because
 /// the system caches the pages too: reports over 5 million actions take 5 to 9 % less time.
 const CACHE: usize = 1_280;
+
+const CONFIGURE: &str = "cannot configure the connection";
 
 /// Limits the page cache, in KiB, and releases the memory above it.
 ///
 /// # Errors
 /// When SQLite does not accept the limit.
 pub fn limit_cache(connection: &Connection, kibibytes: usize) -> Result<(), Error> {
-    connection
-        .pragma_update(None, "cache_size", format!("-{kibibytes}"))
-        .and_then(|()| connection.execute_batch("PRAGMA shrink_memory"))
-        .step("cannot configure the connection")
+    let sql = format!("PRAGMA cache_size = -{kibibytes}; PRAGMA shrink_memory");
+    connection.execute_batch(&sql).step(CONFIGURE)
 }
 
 /// Checks that an archive exists at `path`, as far as its first bytes tell.
@@ -52,7 +53,7 @@ pub(super) fn open_any_version(path: &Path, lock_wait: &LockWait) -> Result<Conn
 
 fn open_to_read(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
     expect_archive(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = connect(&file::path_to_read(path)?, flags, lock_wait)?;
     prepare(&connection).map_err(|error| damaged(path, error))?;
     connection
@@ -65,10 +66,10 @@ fn open_to_read(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> 
 /// Rolls back the transaction of a writer that was killed in rollback mode. SQLite does this when a process with write
 /// access reads the archive (<https://www.sqlite.org/lockingv3.html#hot_journals>).
 fn take_back(path: &Path, lock_wait: &LockWait) -> Result<(), Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let connection = connect(&file::path_to_write(path)?, flags, lock_wait)?;
     prepare(&connection)?;
-    migrations::version(&connection).map(|_| ())
+    migrations::version(&connection).map(drop)
 }
 
 /// Asks SQLite for the version again: the log of a killed writer may be newer than the first bytes of the file.
@@ -76,9 +77,9 @@ pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(),
     // This is the first real read. It detects a truncated file.
     let found = migrations::version(connection).map_err(|error| damaged(path, error))?;
     file::refuse_version(path, found)?;
-    let has_something = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
-    let step = "cannot read the archive's schema";
-    if found == 0 && is_true(connection, step, has_something, []).map_err(|it| damaged(path, it))? {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)";
+    let has_something = || value(connection, migrations::READ_SCHEMA, sql, []);
+    if found == 0 && has_something().map_err(|error| damaged(path, error))? {
         return Err(impossible_version(path, found));
     }
     Ok(())
@@ -88,33 +89,25 @@ pub(super) fn refuse_version(connection: &Connection, path: &Path) -> Result<(),
 pub(super) fn keep_log_on_close(connection: &Connection, on: bool) -> Result<(), Error> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on)
-        .map(|_| ())
-        .step("cannot configure the connection")
+        .map(drop)
+        .step(CONFIGURE)
 }
 
-/// Opens a path without a link at its end. A link that appears there later is not followed.
+/// The flags of each connection: it does not follow a link at the end of its path, which may appear at any time, and one
+/// thread at a time uses it.
+pub(super) const ALWAYS: OpenFlags =
+    OpenFlags::SQLITE_OPEN_NOFOLLOW.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
+/// Opens a path without a link at its end.
 pub(super) fn connect(
     path: &Path,
     flags: OpenFlags,
     lock_wait: &LockWait,
 ) -> Result<Connection, Error> {
-    let flags = flags | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let opened = Connection::open_with_flags(path, flags);
+    let opened = Connection::open_with_flags(path, flags | ALWAYS);
     let mut connection = opened.step("cannot open the archive")?;
     lock_wait.rule(&mut connection)?;
     keep_log_on_close(&connection, true)?;
-    Ok(connection)
-}
-
-/// A database in a temporary file that no other process sees, for a copy of an archive. Upgrades need foreign keys off.
-pub(super) fn connect_nowhere() -> Result<Connection, Error> {
-    let connection = Connection::open("").step("cannot make a temporary database")?;
-    for (name, value) in [("foreign_keys", "off"), ("synchronous", "off")] {
-        connection
-            .pragma_update(None, name, value)
-            .step("cannot configure the connection")?;
-    }
-    limit_cache(&connection, CACHE)?;
     Ok(connection)
 }
 
@@ -126,43 +119,12 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
         (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
         (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
     ] {
-        connection
-            .set_db_config(setting, on)
-            .step("cannot configure the connection")?;
+        connection.set_db_config(setting, on).step(CONFIGURE)?;
     }
-    for (name, value) in [
-        ("cell_size_check", "on"),
-        // The archive is the only copy of a history: a committed page must survive a power cut.
-        ("synchronous", "full"),
-    ] {
-        connection
-            .pragma_update(None, name, value)
-            .step("cannot configure the connection")?;
-    }
+    // The archive is the only copy of a history: a committed page must survive a power cut.
+    let sql = "PRAGMA cell_size_check = on; PRAGMA synchronous = full";
+    connection.execute_batch(sql).step(CONFIGURE)?;
     limit_cache(connection, CACHE)
-}
-
-pub(super) fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
-    connection
-        .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
-        .step("cannot change the archive's journal mode")
-}
-
-/// Returns true when the mode changed. Other processes that have the file open may prevent it.
-pub(super) fn try_journal_mode(
-    connection: &mut Connection,
-    mode: &str,
-    lock_wait: &LockWait,
-    longest: Duration,
-) -> Result<bool, Error> {
-    lock_wait.up_to(longest).rule(connection)?;
-    let outcome = set_journal_mode(connection, mode);
-    lock_wait.rule(connection)?;
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_busy() => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 const WAL_BESIDE_NOTHING: &str = "it is in WAL mode: SQLite needs a log beside it and cannot create one there; as a \
@@ -173,10 +135,12 @@ pub(super) fn damaged(path: &Path, error: Error) -> Error {
         Error::Sqlite { source, .. } if is_corrupt(&source) => damage(path, source.to_string()),
         // A writer that was killed on its way into WAL mode leaves a file that says WAL, and a journal to take back.
         error if error.is_unfinished_write() => error,
-        error if error.is_unwritable() && file::is_wal(path) => {
-            unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
-        }
-        error => error,
+        error => match error.code() {
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) if file::is_wal(path) => {
+                unfit("cannot read the archive", path, WAL_BESIDE_NOTHING)
+            }
+            _ => error,
+        },
     }
 }
 
@@ -237,15 +201,23 @@ pub(super) fn row<T>(
         .step(step)
 }
 
-/// The answer of a query to a question, which stays prepared for the next time.
-pub(super) fn is_true(
+/// The time in a column, if there is one that can be read.
+pub(super) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+/// The only value of a query, which stays prepared for the next time.
+pub(super) fn value<T: FromSql>(
     connection: &Connection,
     step: &'static str,
     sql: &str,
     parameters: impl Params,
-) -> Result<bool, Error> {
-    let answer = row(connection, step, sql, parameters, |row| row.get(0))?;
-    Ok(answer.unwrap_or(false))
+) -> Result<T, Error> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row(parameters, |row| row.get(0)))
+        .step(step)
 }
 
 /// Runs `write` completely or not at all: in a transaction of its own, or in the transaction of the batch.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, named_params};
 
 use super::Store;
 use super::actions::known_extra;
-use super::connection::{atomically, execute, is_true, rows, sql_number};
+use super::connection::{atomically, execute, rows, sql_number, time, value};
 use super::error::Error;
 use super::listings::ListingKind;
 use crate::core::model::{ActionId, Droplet, DropletId, merge_extra};
@@ -54,6 +54,7 @@ pub struct UnlistedDroplet {
 }
 
 const KNOWN_EXTRA: &str = "SELECT extra FROM droplets WHERE id = :id";
+
 /// A followed droplet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
@@ -81,8 +82,9 @@ const TAGS: &str = "
 SELECT DISTINCT tag FROM droplet_tags WHERE gone_at IS NULL";
 
 /// A complete sync run read the droplets of each tag of its scope.
-const WAS_COMPLETE: &str = "
-SELECT EXISTS (SELECT 1
+const HAD_DROPLETS: &str = "
+SELECT EXISTS (SELECT 1 FROM droplet_tags WHERE gone_at IS NULL AND tag = :tag)
+    OR EXISTS (SELECT 1
                  FROM sync_runs, json_each(iif(json_valid(scope), scope, '{}'), '$.tags') AS tag
                 WHERE outcome = 'complete' AND tag.value = :tag)";
 
@@ -127,7 +129,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn is_gone(&self, id: DropletId) -> Result<bool, Error> {
         let sql = "SELECT EXISTS (SELECT 1 FROM droplets WHERE id = :id AND gone_at IS NOT NULL)";
-        is_true(&self.connection, LOOK_UP, sql, named_params! { ":id": id })
+        value(&self.connection, LOOK_UP, sql, named_params! { ":id": id })
     }
 
     /// The archived droplets that may be gone: all except the listed ones and those that are gone already.
@@ -179,12 +181,9 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read.
     pub fn had_droplets(&self, tag: &str) -> Result<bool, Error> {
-        if self.tags()?.contains(tag) {
-            return Ok(true);
-        }
         let step = "cannot read which tags were synced";
         let tag = named_params! { ":tag": tag };
-        is_true(&self.connection, step, WAS_COMPLETE, tag)
+        value(&self.connection, step, HAD_DROPLETS, tag)
     }
 
     /// True when the archive knows a droplet from the droplet list, from its name or from any action.
@@ -193,7 +192,7 @@ impl Store {
     /// When the archive cannot be read.
     pub fn knows_droplet(&self, id: DropletId) -> Result<bool, Error> {
         let id = named_params! { ":id": id };
-        is_true(&self.connection, LOOK_UP, KNOWS_DROPLET, id)
+        value(&self.connection, LOOK_UP, KNOWS_DROPLET, id)
     }
 
     /// Returns the followed droplets among `ids`, and stops following all others. The caller is about to read pages of
@@ -265,10 +264,9 @@ pub fn followed(connection: &Connection) -> Result<BTreeMap<DropletId, Followed>
           WHERE followed_from IS NOT NULL AND droplet_id IS NOT NULL",
         [],
         |row| {
-            let read_at: Option<String> = row.get("complete_at")?;
             let followed = Followed {
                 from: row.get::<_, i64>("followed_from")?.unsigned_abs(),
-                read_at: read_at.and_then(|time| time.parse().ok()),
+                read_at: time(row, "complete_at")?,
                 is_gone: row.get("is_gone")?,
             };
             Ok((row.get("droplet_id")?, followed))

@@ -109,12 +109,12 @@ pub enum Error {
         source: Box<Error>,
     },
     /// Another sync holds the lock.
-    #[error("another sync is writing to {}{}", path.display(), holder.as_deref().unwrap_or_default())]
+    #[error("another sync is writing to {}{holder}", path.display())]
     Locked {
         /// The file.
         path: PathBuf,
-        /// ` (process 4242, since 2026-01-01T00:00:00Z)`, when it is known.
-        holder: Option<String>,
+        /// ` (process 4242, since 2026-01-01T00:00:00Z)`; empty when it is not known.
+        holder: String,
     },
     /// The operating system refused an operation.
     #[error("{step} {}: {source}", path.display())]
@@ -160,23 +160,18 @@ impl Error {
 
     /// True when a killed writer left an unfinished transaction. SQLite must undo it before anyone can read.
     pub(super) fn is_unfinished_write(&self) -> bool {
-        let Self::Sqlite { source, .. } = self else {
-            return false;
-        };
-        let code = source.sqlite_error().map(|error| error.extended_code);
+        let code = self.of_sqlite().map(|error| error.extended_code);
         code == Some(ffi::SQLITE_READONLY_ROLLBACK)
     }
 
-    /// True when SQLite could not write to a file or create one.
-    pub(super) fn is_unwritable(&self) -> bool {
-        let code = self.code();
-        matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
+    pub(super) fn code(&self) -> Option<ErrorCode> {
+        self.of_sqlite().map(|error| error.code)
     }
 
-    pub(super) fn code(&self) -> Option<ErrorCode> {
+    fn of_sqlite(&self) -> Option<&ffi::Error> {
         match self {
-            Self::Sqlite { source, .. } => source.sqlite_error_code(),
-            Self::NoBackup { source, .. } => source.code(),
+            Self::Sqlite { source, .. } => source.sqlite_error(),
+            Self::NoBackup { source, .. } => source.of_sqlite(),
             _ => None,
         }
     }
@@ -284,20 +279,13 @@ pub(super) trait Step<T> {
 
 impl<T> Step<T> for rusqlite::Result<T> {
     fn step(self, step: &'static str) -> Result<T, Error> {
-        self.map_err(|source| Error::Sqlite {
-            step,
-            source: without_sql(source),
+        use rusqlite::Error::{SqlInputError, SqliteFailure};
+        self.map_err(|source| match source {
+            // Without the SQL text: it does not help the user, and may be a whole migration.
+            SqlInputError { error, msg, .. } => SqliteFailure(error, Some(msg)),
+            source => source,
         })
-    }
-}
-
-/// Removes the SQL text: it does not help the user, and may be a whole migration.
-fn without_sql(error: rusqlite::Error) -> rusqlite::Error {
-    match error {
-        rusqlite::Error::SqlInputError { error, msg, .. } => {
-            rusqlite::Error::SqliteFailure(error, Some(msg))
-        }
-        error => error,
+        .map_err(|source| Error::Sqlite { step, source })
     }
 }
 

@@ -7,15 +7,16 @@ use super::error::{Error, damage, file_error, unfit};
 use super::migrations::{APPLICATION_ID, LATEST_VERSION};
 use crate::core::files;
 use crate::core::files::{Links, folder_of, has_other_names, is_at, is_foreign, is_same, kind};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Refuses a file that is no archive, or one of a later version, as far as its first bytes tell
 /// (<https://www.sqlite.org/fileformat.html#the_database_header>). Returns true for an empty file, which is a new archive.
 pub(super) fn check_header(path: &Path) -> Result<bool, Error> {
-    const LENGTH: u64 = 100;
+    const LENGTH: usize = 100;
     let mut header = Vec::new();
     refuse_what_is_no_file(path)?;
     refuse_companions(path)?;
@@ -23,25 +24,20 @@ pub(super) fn check_header(path: &Path) -> Result<bool, Error> {
         .read(true)
         .open(path)
         .map_err(file_error("cannot read the archive", path))?
-        .take(LENGTH)
+        .take(LENGTH as u64)
         .read_to_end(&mut header)
         .map_err(file_error("cannot read the archive", path))?;
     if header.is_empty() {
         return Ok(true);
     }
-    let number = |offset: usize| {
-        let bytes = header.get(offset..offset + 4);
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(i32::from_be_bytes)
-    };
     if !header.starts_with(b"SQLite format 3\0") {
         return Err(damage(path, "it is not a SQLite database"));
     }
-    let (Some(version), Some(application)) = (number(60), number(68)) else {
+    let Ok(header) = <[u8; LENGTH]>::try_from(header) else {
         return Err(damage(path, "it ends inside its first 100 bytes"));
     };
-    if application != APPLICATION_ID {
+    let number = |offset| i32::from_be_bytes(std::array::from_fn(|at| header[offset + at]));
+    if number(68) != APPLICATION_ID {
         return Err(Error::Foreign(path.to_owned()));
     }
     // The versions of the file format for writing and reading. A greater version needs a newer program.
@@ -49,7 +45,7 @@ pub(super) fn check_header(path: &Path) -> Result<bool, Error> {
         let what = "is unknown: it is damaged, or needs a newer program";
         return Err(damage(path, format!("its file format {format} {what}")));
     }
-    refuse_version(path, version.into()).map(|()| false)
+    refuse_version(path, number(60).into()).map(|()| false)
 }
 
 /// True when the file says that changes are in a log beside it. Call this only when the process holds no lock on the
@@ -162,50 +158,33 @@ fn refuse_companions(path: &Path) -> Result<(), Error> {
 
 /// Refuses a folder, a FIFO, a socket or a device. Follows a link: the archive may be elsewhere.
 fn refuse_what_is_no_file(path: &Path) -> Result<(), Error> {
-    let metadata = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(match fs::read_link(path) {
-                Ok(leads_to) => Error::NotAFile {
-                    path: path.to_owned(),
-                    what: format!("link to {}, which does not exist", leads_to.display()),
-                },
-                Err(_) => Error::Missing(path.to_owned()),
-            });
-        }
-        found => found.map_err(file_error("cannot read the archive", path))?,
+    let what = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(leads_to) => format!("link to {}, which does not exist", leads_to.display()),
+            Err(_) => return Err(Error::Missing(path.to_owned())),
+        },
+        found => match kind(&found.map_err(file_error("cannot read the archive", path))?) {
+            Some(kind) => format!("{kind}, not a file"),
+            None => return Ok(()),
+        },
     };
-    match kind(&metadata) {
-        None => Ok(()),
-        Some(kind) => Err(Error::NotAFile {
-            path: path.to_owned(),
-            what: format!("{kind}, not a file"),
-        }),
-    }
+    let path = path.to_owned();
+    Err(Error::NotAFile { path, what })
 }
 
 /// Creates the folder of a file.
 pub(super) fn make_folder_of(path: &Path) -> Result<(), Error> {
-    let folder = path.parent();
-    match folder.filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true);
-            // A user who may write to the folder could replace the archive.
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-            let made = builder.create(folder);
-            made.map_err(file_error("cannot create the folder", folder))
-        }
-        None => Ok(()),
-    }
+    let folder = folder_of(path);
+    // A user who may write to the folder could replace the archive.
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.map_err(file_error("cannot create the folder", folder))
 }
 
 /// Returns true when it created the file.
 pub(super) fn create_if_missing(path: &Path) -> Result<bool, Error> {
     make_folder_of(path)?;
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match options.write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => own(&file).map(|()| true).map_err(|error| {
             remove_if_empty(path);
             file_error("cannot keep others from reading the new archive", path)(error)
@@ -226,7 +205,6 @@ pub(super) fn remove_if_empty(path: &Path) {
 /// Makes a new file private to its owner, whatever the umask. On file systems without modes, this fails only when other
 /// users can read the file.
 pub(super) fn own(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     if let Err(error) = file.set_permissions(fs::Permissions::from_mode(0o600))
         && file.metadata()?.permissions().mode() & 0o077 != 0
     {
@@ -240,11 +218,9 @@ pub(super) fn own(file: &File) -> io::Result<()> {
 /// request.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if !is_left_to_the_system(&error) => return Err(error),
-        _ => {}
+        Err(error) if !is_left_to_the_system(&error) => Err(error),
+        _ => Ok(()),
     }
-    let _ = folder;
-    Ok(())
 }
 
 /// True when a folder cannot be synced at all, for example because it is not readable. This is not a failing disk.

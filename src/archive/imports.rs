@@ -8,8 +8,8 @@
 //! A dump shows a region as it was long ago, so it fills only regions that are unknown.
 //!
 //! The file may be another archive. It is read in order and never written. Its actions go through the same writes as
-//! those of any other file. What only an archive knows is copied as far as it is unknown here: regions, droplets with
-//! their names and tags, and the droplets whose listings showed an action. Its contents are not trusted: its schema must
+//! those of any other file. Facts that only an archive knows are copied as far as they are unknown here: regions,
+//! droplets with their names and tags, and the droplets whose listings showed an action. Its contents are not trusted: its schema must
 //! be that of the migrations, and no value may be longer than a row of an answer. An archive of an earlier version is
 //! upgraded in a temporary copy, so that one set of statements reads all.
 
@@ -17,9 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::actions::{self, Recorded, SeenBy};
-use super::connection::{
-    atomically, connect_nowhere, damaged, is_true, open_any_version, sql_number,
-};
+use super::connection::{atomically, damaged, execute, open_any_version};
+use super::connection::{prepare, sql_number, time, value};
 use super::error::{Error, Step};
 use super::interrupt::LockWait;
 use super::{ArchivedAccount, Store, account, migrations, schema_drift};
@@ -71,7 +70,6 @@ pub struct Import {
     /// The form of the file.
     pub kind: ImportKind,
     started_at: Timestamp,
-    finished_at: Option<Timestamp>,
     /// The rows that were read.
     pub rows_read: u64,
     /// The rows that are no actions.
@@ -80,7 +78,7 @@ pub struct Import {
     pub recorded: Recorded,
     /// The SHA-256 of the file, in hexadecimal digits, when it was read to its end.
     pub sha256: Option<String>,
-    /// What is missing at the end, in words.
+    /// The missing part at the end, in words.
     pub message: Option<String>,
 }
 
@@ -109,7 +107,6 @@ impl Import {
             path,
             kind,
             started_at,
-            finished_at: None,
             rows_read: 0,
             refused: 0,
             recorded: Recorded::default(),
@@ -122,7 +119,7 @@ impl Import {
         let tx = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
         let tx = tx.step(RECORD)?;
         let is_first = self.id.is_none();
-        let seen_by = SeenBy::Import(self.write(&tx)?);
+        let seen_by = SeenBy::Import(self.write(&tx, None)?);
         let before = tx.total_changes();
         let rows: Vec<_> = rows.iter().map(|action| (action, false)).collect();
         let (now, recorded) = (self.started_at, &mut self.recorded);
@@ -131,35 +128,34 @@ impl Import {
             self.id = None;
             return tx.rollback().step(RECORD);
         }
-        self.write(&tx)?;
+        self.write(&tx, None)?;
         tx.commit().step(RECORD)
     }
 
     /// Writes the row of the import, and returns its number.
-    fn write(&mut self, connection: &Connection) -> Result<i64, Error> {
-        connection
-            .prepare_cached(WRITE)
-            .and_then(|mut statement| {
-                statement.execute(named_params! {
-                    ":id": self.id,
-                    ":path": self.path,
-                    ":kind": self.kind.as_str(),
-                    ":started_at": self.started_at.to_string(),
-                    ":version": env!("CARGO_PKG_VERSION"),
-                    ":finished_at": self.finished_at.map(|at| at.to_string()),
-                    ":rows_read": sql_number(self.rows_read),
-                    ":inserted": sql_number(self.recorded.inserted),
-                    ":updated": sql_number(self.recorded.updated),
-                    ":unchanged": sql_number(self.recorded.unchanged),
-                    ":refused": sql_number(self.refused),
-                    ":sha256": self.sha256,
-                    ":message": self.message,
-                })
-            })
-            .step(NOTE)?;
-        Ok(*self
-            .id
-            .get_or_insert_with(|| connection.last_insert_rowid()))
+    fn write(
+        &mut self,
+        connection: &Connection,
+        finished_at: Option<Timestamp>,
+    ) -> Result<i64, Error> {
+        let parameters = named_params! {
+            ":id": self.id,
+            ":path": self.path,
+            ":kind": self.kind.as_str(),
+            ":started_at": self.started_at.to_string(),
+            ":version": env!("CARGO_PKG_VERSION"),
+            ":finished_at": finished_at.map(|at| at.to_string()),
+            ":rows_read": sql_number(self.rows_read),
+            ":inserted": sql_number(self.recorded.inserted),
+            ":updated": sql_number(self.recorded.updated),
+            ":unchanged": sql_number(self.recorded.unchanged),
+            ":refused": sql_number(self.refused),
+            ":sha256": self.sha256,
+            ":message": self.message,
+        };
+        execute(connection, NOTE, WRITE, parameters)?;
+        let id = self.id.unwrap_or_else(|| connection.last_insert_rowid());
+        Ok(*self.id.insert(id))
     }
 }
 
@@ -169,20 +165,12 @@ impl Store {
     /// # Errors
     /// When the archive is unusable, or cannot be copied.
     pub fn rehearsal(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
-        let connection = match open_any_version(path, lock_wait) {
-            Ok(archive) => up_to_date(Some(&archive)),
-            Err(Error::Missing { .. }) => up_to_date(None),
-            Err(error) => Err(error),
+        let archive = match open_unaltered(path, lock_wait) {
+            Err(Error::Missing { .. }) => None,
+            archive => Some(archive?),
         };
-        let connection = connection.map_err(|error| damaged(path, error))?;
-        Ok(Self {
-            connection,
-            lock_wait: lock_wait.clone(),
-            place: None,
-            written_regions: Vec::new(),
-            is_wal: true,
-            upgrade: None,
-        })
+        let connection = up_to_date(archive.as_ref()).map_err(|error| damaged(path, error))?;
+        Ok(Self::of(connection, lock_wait.clone()))
     }
 
     /// Archives rows of a file in one transaction: the actions, and their regions as far as they are unknown.
@@ -208,23 +196,34 @@ impl Store {
     ) -> Result<(), Error> {
         let connection = &self.connection;
         let parameters = named_params! { ":sha256": import.sha256, ":message": import.message };
-        if import.id.is_none() && is_true(connection, NOTE, KNOWS_FILE, parameters)? {
+        if import.id.is_none() && value(connection, NOTE, KNOWS_FILE, parameters)? {
             return Ok(());
         }
-        import.finished_at = Some(finished_at);
-        atomically(connection, NOTE, || import.write(connection).map(drop))
+        atomically(connection, NOTE, || {
+            import.write(connection, Some(finished_at)).map(drop)
+        })
     }
 }
 
+/// Opens an archive of this version or of an earlier one, whose schema is that of the migrations. All reads see the same
+/// archive, even while a sync writes to it.
+fn open_unaltered(path: &Path, lock_wait: &LockWait) -> Result<Connection, Error> {
+    let connection = open_any_version(path, lock_wait)?;
+    connection.execute_batch("BEGIN").step(READ)?;
+    schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
+    Ok(connection)
+}
+
 /// A temporary copy of an archive of any version, upgraded to this version; an empty archive without one.
-pub(super) fn up_to_date(archive: Option<&Connection>) -> Result<Connection, Error> {
+fn up_to_date(archive: Option<&Connection>) -> Result<Connection, Error> {
     const PAGES_AT_A_TIME: i32 = 1 << 16;
-    const COPY: &str = "cannot make a temporary copy of the archive";
-    let mut copy = connect_nowhere()?;
+    // A file without a name, which no other process sees.
+    let mut copy = Connection::open("").step("cannot make a temporary database")?;
+    prepare(&copy)?;
     if let Some(archive) = archive {
         Backup::new(archive, &mut copy)
             .and_then(|backup| backup.run_to_completion(PAGES_AT_A_TIME, Duration::ZERO, None))
-            .step(COPY)?;
+            .step("cannot make a temporary copy of the archive")?;
     }
     migrations::apply(&copy)?;
     Ok(copy)
@@ -290,10 +289,7 @@ impl OtherArchive {
     /// # Errors
     /// When it is foreign, newer, altered or damaged.
     pub fn open(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
-        let mut connection = open_any_version(path, lock_wait)?;
-        // All reads see the same archive, even while a sync writes to it.
-        connection.execute_batch("BEGIN").step(READ)?;
-        schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
+        let mut connection = open_unaltered(path, lock_wait)?;
         if migrations::version(&connection)? < migrations::LATEST_VERSION {
             connection = up_to_date(Some(&connection)).map_err(|error| damaged(path, error))?;
         }
@@ -310,10 +306,8 @@ impl OtherArchive {
     /// The number of its actions; 0 when they cannot be counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        let count = self
-            .connection
-            .query_row("SELECT count(*) FROM actions", [], |row| row.get(0));
-        count.map_or(0, i64::unsigned_abs)
+        let sql = "SELECT count(*) FROM actions";
+        value(&self.connection, READ, sql, []).map_or(0, i64::unsigned_abs)
     }
 
     /// The next actions in the order of their ids; empty at the end.
@@ -348,7 +342,9 @@ fn batch(connection: &Connection, after: i64, actions: &mut Vec<Action>) -> rusq
     {
         let action = action(row)?;
         if actions.last().map_or(after, |last| last.id) >= action.id {
-            return Err(corrupt());
+            // SQLite reads the rows in another order than that of their ids, and would never come to an end.
+            let corrupt = ffi::Error::new(ffi::SQLITE_CORRUPT);
+            return Err(rusqlite::Error::SqliteFailure(corrupt, None));
         }
         let extra = action.extra.values();
         bytes += extra.map(|value| value.get().len()).sum::<usize>();
@@ -357,23 +353,14 @@ fn batch(connection: &Connection, after: i64, actions: &mut Vec<Action>) -> rusq
     Ok(())
 }
 
-/// The error for rows that SQLite reads in another order than that of their ids: it would never come to an end.
-fn corrupt() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None)
-}
-
 fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
-    let time = |name: &str| -> rusqlite::Result<Option<Timestamp>> {
-        let text: Option<String> = row.get(name)?;
-        Ok(text.and_then(|text| text.parse().ok()))
-    };
     let extra: Option<String> = row.get("extra")?;
     Ok(Action {
         id: row.get("id")?,
         status: row.get("status")?,
         kind: row.get("type")?,
-        started_at: time("started_at")?,
-        completed_at: time("completed_at")?,
+        started_at: time(row, "started_at")?,
+        completed_at: time(row, "completed_at")?,
         resource_id: row.get("resource_id")?,
         resource_type: row.get("resource_type")?,
         region_slug: row.get("region_slug")?,
@@ -396,7 +383,7 @@ impl Store {
             return Ok(own.conflict_with(&others));
         }
         let is_synced = "SELECT EXISTS (SELECT 1 FROM sync_runs)";
-        if !is_true(&self.connection, COPY, is_synced, [])? {
+        if !value(&self.connection, COPY, is_synced, [])? {
             self.set_account(&ArchivedAccount {
                 token_fingerprint: None,
                 actions_refused_at: None,

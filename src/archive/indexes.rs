@@ -10,7 +10,7 @@
 use rusqlite::{Connection, ErrorCode, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, is_true, sql_number};
+use super::connection::{atomically, sql_number, value};
 use super::error::{Error, Step};
 use super::interrupt::end_when;
 use super::migrations::{self, Object};
@@ -42,15 +42,12 @@ impl Store {
         }
         let connection = &self.connection;
         let half = named_params! { ":half": sql_number(expected / 2) };
-        if large(connection)?.len() < LARGE.len() || is_true(connection, COUNT, HAS_MORE, half)? {
+        if large(connection)?.len() < LARGE.len() || value(connection, COUNT, HAS_MORE, half)? {
             return Ok(());
         }
+        let drop = LARGE.map(|name| format!("DROP INDEX IF EXISTS {name};"));
         atomically(connection, DEFER, || {
-            for name in LARGE {
-                let sql = format!("DROP INDEX IF EXISTS {name}");
-                execute(connection, DEFER, &sql, [])?;
-            }
-            Ok(())
+            connection.execute_batch(&drop.concat()).step(DEFER)
         })
     }
 
@@ -63,12 +60,12 @@ impl Store {
         &mut self,
         is_enough: impl FnMut() -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        if large(&self.connection)?.len() == LARGE.len() {
+        let existing = large(&self.connection)?;
+        if existing.len() == LARGE.len() {
             return Ok(());
         }
-        let missing = missing(&self.connection)?;
         end_when(&mut self.connection, is_enough)?;
-        let made = make(&self.connection, &missing);
+        let made = make_missing(&self.connection, &existing);
         self.connection
             .progress_handler(0, None::<fn() -> bool>)
             .step(MAKE)?;
@@ -76,59 +73,35 @@ impl Store {
     }
 }
 
-/// An index over a part of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartialIndex {
-    /// Its name.
-    pub name: String,
-    /// The table.
-    pub table: String,
-    /// The SQL condition for the rows of that part.
-    pub condition: String,
-}
-
-/// The partial indexes that the migrations create. Their conditions come from the migrations and not from the file: SQL
+/// The partial indexes that the migrations create, each with the SQL condition for its rows. The conditions come from the migrations and not from the file: SQL
 /// in a file may contain comments, which are harmless there and can break another statement.
 ///
 /// # Errors
 /// When the schema cannot be created in memory.
-pub fn partial_indexes() -> Result<Vec<PartialIndex>, Error> {
+pub fn partial_indexes() -> Result<Vec<(Object, String)>, Error> {
     let model = migrations::model(migrations::LATEST_VERSION)?;
-    let indexes = migrations::objects(&model)?.into_iter();
-    let partial = indexes.filter(|it| it.kind == "index").filter_map(|it| {
+    let objects = migrations::objects(&model)?.into_iter();
+    let partial = objects.filter(|it| it.kind == "index").filter_map(|it| {
         let condition = it.sql.split_once(" WHERE ")?.1.to_owned();
-        Some(PartialIndex {
-            name: it.name,
-            table: it.table,
-            condition,
-        })
+        Some((it, condition))
     });
     Ok(partial.collect())
 }
 
-fn make(connection: &Connection, statements: &[String]) -> Result<(), Error> {
-    for sql in statements {
+/// Creates the large indexes that are missing, as the migrations do, until it is interrupted.
+fn make_missing(connection: &Connection, existing: &[Object]) -> Result<(), Error> {
+    let mut missing = large(&migrations::model(migrations::LATEST_VERSION)?)?;
+    missing.retain(|index| !existing.iter().any(|it| it.name == index.name));
+    for index in missing {
         let made = atomically(connection, MAKE, || {
-            connection.execute_batch(sql).step(MAKE)
+            connection.execute_batch(&index.sql).step(MAKE)
         });
         match made {
-            Err(Error::Sqlite { source, .. })
-                if source.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
-            {
-                return Ok(());
-            }
+            Err(error) if error.code() == Some(ErrorCode::OperationInterrupted) => return Ok(()),
             made => made?,
         }
     }
     Ok(())
-}
-
-/// The statements of the migrations for the large indexes that are missing in the file.
-fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
-    let existing = large(connection)?;
-    let mut missing = large(&migrations::model(migrations::LATEST_VERSION)?)?;
-    missing.retain(|index| !existing.iter().any(|it| it.name == index.name));
-    Ok(missing.into_iter().map(|index| index.sql).collect())
 }
 
 /// The large indexes that exist.

@@ -23,7 +23,7 @@ const TRY_EVERY: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct LockWait {
     longest: Duration,
-    cancellation: Cancellation,
+    pub(super) cancellation: Cancellation,
     /// The longest wait after the first request to end.
     grace: Duration,
     /// Called when a statement has waited for [`MOMENT`].
@@ -76,24 +76,18 @@ impl LockWait {
         }
     }
 
-    pub(super) fn cancellation(&self) -> &Cancellation {
-        &self.cancellation
-    }
-
     /// Applies this wait to all further statements of the connection.
     pub(super) fn rule(&self, connection: &mut Connection) -> Result<(), Error> {
         let lock_wait = self.clone();
+        let mut on_wait = self.on_wait.clone();
         let mut since = Instant::now();
-        let mut is_told = false;
         let goes_on = move |tries: i32| {
             if tries == 0 {
                 since = Instant::now();
             }
-            if let Some(tell) = lock_wait.on_wait.as_ref()
-                && !is_told
-                && since.elapsed() >= MOMENT
+            if since.elapsed() >= MOMENT
+                && let Some(tell) = on_wait.take()
             {
-                is_told = true;
                 tell();
             }
             if since.elapsed() >= lock_wait.longest

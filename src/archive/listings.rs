@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::Store;
-use super::connection::{atomically, execute, row, rows, sql_number};
+use super::connection::{atomically, execute, row, rows, sql_number, value};
 use super::error::Error;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
@@ -88,17 +88,35 @@ impl Store {
     /// # Errors
     /// When the archive cannot be read or written.
     pub fn listing(&mut self, kind: ListingKind) -> Result<Listing, Error> {
-        if let Some(listing) = find(&self.connection, kind)? {
-            return Ok(listing);
+        let connection = &self.connection;
+        let path = named_params! { ":path": kind.path() };
+        let step = "cannot read what is known of a listing";
+        let found = row(connection, step, FIND, path, |row| {
+            let length = |name: &str| row.get::<_, Option<i64>>(name);
+            Ok(Listing {
+                id: row.get("id")?,
+                kind,
+                total: length("total")?.map(i64::unsigned_abs),
+                complete_total: length("complete_total")?.map(i64::unsigned_abs),
+                head_id: row.get("head_id")?,
+                coverage: Coverage::new(),
+            })
+        })?;
+        if let Some(listing) = found {
+            let coverage = coverage(connection, listing.id)?;
+            return Ok(Listing {
+                coverage,
+                ..listing
+            });
         }
         execute(
-            &self.connection,
+            connection,
             "cannot add a listing",
             "INSERT INTO listings (path, droplet_id) VALUES (:path, :droplet_id)",
             named_params! { ":path": kind.path(), ":droplet_id": kind.droplet_id() },
         )?;
         Ok(Listing {
-            id: self.connection.last_insert_rowid(),
+            id: connection.last_insert_rowid(),
             kind,
             total: None,
             complete_total: None,
@@ -122,8 +140,8 @@ impl Store {
     /// # Errors
     /// When the archive cannot be written.
     pub fn forget_strangers(&mut self) -> Result<(), Error> {
-        const FORGET: &str = "cannot forget the listing of an unknown droplet";
-        execute(&self.connection, FORGET, STRANGERS, [])
+        let step = "cannot forget the listing of an unknown droplet";
+        execute(&self.connection, step, STRANGERS, [])
     }
 
     /// Stores the length of a listing, and replaces any earlier length.
@@ -194,19 +212,12 @@ impl Store {
         after: ActionId,
         up_to: ActionId,
     ) -> Result<u64, Error> {
-        const COUNT: &str = "cannot count the archived actions";
-        let read = |row: &Row<'_>| row.get::<_, i64>(0);
-        let count = match kind.droplet_id() {
-            None => {
-                let range = named_params! { ":after": after, ":up_to": up_to };
-                row(&self.connection, COUNT, ACTIONS_OF_ACCOUNT, range, read)
-            }
-            Some(id) => {
-                let range = named_params! { ":droplet_id": id, ":after": after, ":up_to": up_to };
-                row(&self.connection, COUNT, ACTIONS_OF_DROPLET, range, read)
-            }
-        }?;
-        Ok(count.map_or(0, i64::unsigned_abs))
+        let droplet_id = kind.droplet_id();
+        let sql = droplet_id.map_or(ACTIONS_OF_ACCOUNT, |_| ACTIONS_OF_DROPLET);
+        let parameters =
+            named_params! { ":droplet_id": droplet_id, ":after": after, ":up_to": up_to };
+        let step = "cannot count the archived actions";
+        value(&self.connection, step, sql, parameters).map(i64::unsigned_abs)
     }
 
     /// The greatest id among the actions of a listing that a sync archived.
@@ -216,10 +227,7 @@ impl Store {
     pub fn newest_action(&self, kind: ListingKind) -> Result<Option<ActionId>, Error> {
         let parameters = named_params! { ":droplet_id": kind.droplet_id() };
         let step = "cannot read the newest archived action";
-        let newest = row(&self.connection, step, NEWEST_ACTION, parameters, |row| {
-            row.get(0)
-        })?;
-        Ok(newest.flatten())
+        value(&self.connection, step, NEWEST_ACTION, parameters)
     }
 
     /// The page whose proof is the oldest, of the account's listing or of the listings of `droplets`. `None` while the
@@ -233,19 +241,9 @@ impl Store {
         now: Timestamp,
         pace_seconds: i64,
     ) -> Result<Option<Audit>, Error> {
-        let not_since = now.saturating_add_seconds(-pace_seconds).to_string();
-        let now = now.to_string();
-        let parameters = named_params! { ":not_since": not_since, ":now": now };
-        let is_recent: Option<Option<bool>> =
-            row(&self.connection, AUDIT, LAST_AUDIT, parameters, |row| {
-                row.get(0)
-            })?;
-        if is_recent.flatten() == Some(true) {
-            return Ok(None);
-        }
         let parameters = named_params! {
-            ":not_since": not_since,
-            ":now": now,
+            ":not_since": now.saturating_add_seconds(-pace_seconds).to_string(),
+            ":now": now.to_string(),
             ":path": ListingKind::Account.path(),
             ":droplets": droplets.map(|ids| serde_json::json!(ids).to_string()),
         };
@@ -296,7 +294,9 @@ SELECT CASE WHEN :droplet_id IS NULL THEN (SELECT max(id) FROM actions WHERE fir
         END";
 
 const ACTIONS_OF_ACCOUNT: &str = "
-SELECT count(*) FROM actions WHERE id > :after AND id <= :up_to AND first_seen_run IS NOT NULL";
+SELECT count(*)
+  FROM actions
+ WHERE :droplet_id IS NULL AND id > :after AND id <= :up_to AND first_seen_run IS NOT NULL";
 
 pub(super) const ACTIONS_OF_DROPLET: &str = "
 SELECT count(*)
@@ -305,13 +305,11 @@ SELECT count(*)
    AND (SELECT first_seen_run FROM actions WHERE actions.id = it.id) IS NOT NULL";
 
 /// Ignores a time in the future: a wrong clock wrote it, and it would delay every audit until then.
-const LAST_AUDIT: &str =
-    "SELECT max(audited_at) > :not_since FROM listings WHERE audited_at <= :now";
-
-pub(super) const NEXT_AUDIT: &str = "
+const NEXT_AUDIT: &str = "
 SELECT droplet_id, audit_position
   FROM listings
  WHERE complete_total > 0
+   AND NOT EXISTS (SELECT 1 FROM listings WHERE audited_at > :not_since AND audited_at <= :now)
    AND coalesce(proven_since <= :not_since OR proven_since > :now, 1)
    AND CASE WHEN :droplets IS NULL THEN path = :path
             ELSE droplet_id IN (SELECT value FROM json_each(:droplets))
@@ -350,29 +348,6 @@ pub(super) const COVERAGE: &str =
 pub(super) const UNCOVER: &str = "
 DELETE FROM coverage
  WHERE listing_id = :listing_id AND start_position >= :start AND end_position <= :end";
-
-fn find(connection: &Connection, kind: ListingKind) -> Result<Option<Listing>, Error> {
-    let path = named_params! { ":path": kind.path() };
-    let step = "cannot read what is known of a listing";
-    let mut listing = row(connection, step, FIND, path, |row| {
-        let length = |name: &str| {
-            row.get::<_, Option<i64>>(name)
-                .map(|length| length.map(i64::unsigned_abs))
-        };
-        Ok(Listing {
-            id: row.get("id")?,
-            kind,
-            total: length("total")?,
-            complete_total: length("complete_total")?,
-            head_id: row.get("head_id")?,
-            coverage: Coverage::new(),
-        })
-    })?;
-    if let Some(listing) = &mut listing {
-        listing.coverage = coverage(connection, listing.id)?;
-    }
-    Ok(listing)
-}
 
 fn mark_complete(
     connection: &Connection,

@@ -12,8 +12,10 @@ use crate::core::cancellation::Cancellation;
 use crate::core::files;
 use crate::core::files::{Links, has_other_names, is_at};
 use crate::core::time::Timestamp;
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
@@ -57,11 +59,10 @@ impl LockState {
         let opened = files::options(Links::Refused).read(true).open(&path).ok();
         let holder = opened.and_then(|mut file| holder(&mut file));
         let holder = holder.unwrap_or_else(|| "another user's process".to_owned());
-        let holder = holder.trim_matches([' ', '(', ')']).to_owned();
         let process = holder.strip_prefix("process ");
         let process = process.and_then(|rest| rest.split(',').next());
         let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-        if is_listed(&locks, process, inode(&metadata)) {
+        if is_listed(&locks, process, metadata.ino()) {
             Self::Held { holder }
         } else if fs::read_link("/proc/self/ns/pid").is_ok_and(|it| it == Path::new(WHOLE_MACHINE))
         {
@@ -76,10 +77,10 @@ impl LockState {
 const WHOLE_MACHINE: &str = "pid:[4026531836]";
 
 /// True when Linux lists an exclusive lock on a file, by its inode or by the process that holds it.
-fn is_listed(locks: &str, process: Option<&str>, inode: Option<u64>) -> bool {
+fn is_listed(locks: &str, process: Option<&str>, inode: u64) -> bool {
     held(locks)
         .filter(|lock| lock.kind == "FLOCK" && lock.is_exclusive)
-        .any(|lock| Some(lock.process) == process || (inode.is_some() && lock.inode == inode))
+        .any(|lock| Some(lock.process) == process || lock.inode == inode)
 }
 
 /// The interval between two attempts to take a lock. An advisory lock does not notify when it becomes free.
@@ -132,7 +133,7 @@ impl ArchiveLock {
                 Attempt::Held => {
                     return Err(Error::Locked {
                         path: archive.to_owned(),
-                        holder: holder(&mut file),
+                        holder: holder(&mut file).map_or_else(String::new, |it| format!(" ({it})")),
                     });
                 }
             }
@@ -175,8 +176,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened,
         }
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.create_new(true).open(path) {
+        match options.create_new(true).mode(0o600).open(path) {
             // Another sync created it in the meantime.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Ok(file) => {
@@ -192,7 +192,6 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 /// Gives the lock to the owner of the archive, so that a lock left by a killed sync of root blocks no other user. Only
 /// root can change the owner, and a lock of any other user has the right owner already.
 fn give_to_owner(lock: &File, archive: &Path) {
-    use std::os::unix::fs::{MetadataExt, fchown};
     if let Ok(owned) = fs::metadata(archive) {
         // A lock that stays with root works as well, until that sync is killed.
         let _ = fchown(lock, Some(owned.uid()), Some(owned.gid()));
@@ -201,29 +200,27 @@ fn give_to_owner(lock: &File, archive: &Path) {
 
 fn sign(file: &mut File, now: Timestamp) -> io::Result<()> {
     file.set_len(0)?;
-    file.rewind()?;
     writeln!(file, "process {}, since {now}", std::process::id())
 }
 
 fn holder(file: &mut File) -> Option<String> {
     let mut text = String::new();
     file.take(200).read_to_string(&mut text).ok()?;
-    let text = text.trim();
-    (!text.is_empty()).then(|| format!(" ({text})"))
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A held lock: `3: FLOCK  ADVISORY  WRITE 26043 fe:00:10117315 0 EOF`.
-pub(super) struct Held<'a> {
-    pub(super) kind: &'a str,
-    pub(super) is_exclusive: bool,
-    pub(super) process: &'a str,
-    pub(super) inode: Option<u64>,
+struct Held<'a> {
+    kind: &'a str,
+    is_exclusive: bool,
+    process: &'a str,
+    inode: u64,
     /// The first locked byte.
     start: u64,
 }
 
 /// The held locks in `/proc/locks`, without the processes that wait for a lock.
-pub(super) fn held(locks: &str) -> impl Iterator<Item = Held<'_>> {
+fn held(locks: &str) -> impl Iterator<Item = Held<'_>> {
     locks.lines().filter_map(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
         let [_, kind, _, mode, process, file, start, ..] = words.as_slice() else {
@@ -233,7 +230,7 @@ pub(super) fn held(locks: &str) -> impl Iterator<Item = Held<'_>> {
             kind,
             is_exclusive: *mode == "WRITE",
             process,
-            inode: file.rsplit(':').next().and_then(|it| it.parse().ok()),
+            inode: file.rsplit(':').next()?.parse().ok()?,
             start: start.parse().ok()?,
         })
     })
@@ -252,16 +249,14 @@ pub fn holders(archive: &Path) -> Option<String> {
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let [_, _, index] = companions(&archive);
     let this = std::process::id().to_string();
-    let processes = |path: &Path, is_meant: fn(u64) -> bool| {
+    let processes = |path: &Path, is_meant: fn(u64) -> bool| -> BTreeSet<&str> {
         // The file is not opened here, because closing it would drop the locks of this process.
-        let number = fs::metadata(path).ok().and_then(|it| inode(&it));
-        let in_the_way = held(&locks)
-            .filter(|lock| lock.kind == "POSIX" && lock.inode == number && is_meant(lock.start));
-        let mut processes: Vec<_> = in_the_way.map(|lock| lock.process).collect();
-        processes.retain(|process| *process != this && number.is_some());
-        processes.sort_unstable();
-        processes.dedup();
-        processes
+        let inode = fs::metadata(path).map(|it| it.ino()).ok();
+        held(&locks)
+            .filter(|it| it.kind == "POSIX" && Some(it.inode) == inode && is_meant(it.start))
+            .map(|lock| lock.process)
+            .filter(|process| *process != this)
+            .collect()
     };
     // With a log, readers do not block a writer.
     let mut found = processes(&index, |start| start == WAL_WRITE_BYTE);
@@ -280,10 +275,6 @@ fn described(process: &str) -> String {
     }
 }
 
-pub(super) fn inode(metadata: &fs::Metadata) -> Option<u64> {
-    Some(std::os::unix::fs::MetadataExt::ino(metadata))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,12 +290,12 @@ nonsense
     #[test]
     fn a_lock_is_found_by_its_file_or_its_process() {
         for (process, inode, expected) in [
-            (Some("9"), None, true),
-            (None, Some(43), true),
-            (Some("1"), Some(43), true),
-            (Some("7"), Some(42), false),
-            (Some("10"), Some(44), false),
-            (None, None, false),
+            (Some("9"), 1, true),
+            (None, 43, true),
+            (Some("1"), 43, true),
+            (Some("7"), 42, false),
+            (Some("10"), 44, false),
+            (None, 1, false),
         ] {
             assert_eq!(
                 is_listed(LOCKS, process, inode),

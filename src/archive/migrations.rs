@@ -72,8 +72,8 @@ pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
 /// The tables and views of an archive of this version.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// The comment that applies to all of them, one line each.
-    pub comment: Vec<String>,
+    /// The comment that applies to all of them.
+    pub comment: String,
     /// The tables, then the views.
     pub relations: Vec<Relation>,
 }
@@ -83,17 +83,8 @@ pub struct Schema {
 pub struct Relation {
     /// The name in queries.
     pub name: String,
-    /// The statement that creates it, with its purpose, and those that create its indexes, without semicolons.
-    pub statements: Vec<Described>,
-}
-
-/// A statement and its purpose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// The purpose, one line each.
-    pub comment: Vec<String>,
-    /// The SQL text without a semicolon.
-    pub sql: String,
+    /// The statement that creates it and those that create its indexes, each below its comment, without semicolons.
+    pub statements: Vec<String>,
 }
 
 pub(super) const READ_SCHEMA: &str = "cannot read the archive's schema";
@@ -104,13 +95,11 @@ pub(super) const READ_SCHEMA: &str = "cannot read the archive's schema";
 /// When SQLite cannot create it.
 pub fn schema() -> Result<Schema, Error> {
     let connection = model(LATEST_VERSION)?;
-    let comments = Comments::read(&MIGRATIONS);
+    let comments = comments(&MIGRATIONS);
+    let comment = |name: &str| comments.get(name).cloned().unwrap_or_default();
     let mut relations: Vec<Relation> = Vec::new();
     for object in objects(&connection)? {
-        let statement = Described {
-            comment: comments.of(&object.name),
-            sql: object.sql,
-        };
+        let statement = comment(&object.name) + &object.sql;
         if object.kind != "index" {
             relations.push(Relation {
                 name: object.name,
@@ -121,20 +110,22 @@ pub fn schema() -> Result<Schema, Error> {
         }
     }
     Ok(Schema {
-        comment: comments.of_all,
+        comment: comment(OF_ALL),
         relations,
     })
 }
 
 /// A table, view, index or trigger.
-pub(super) struct Object {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Object {
     /// `table`, `view` …, in lower case.
-    pub(super) kind: String,
+    pub kind: String,
     /// Its name, in lower case.
-    pub(super) name: String,
+    pub name: String,
     /// The table of an index or a trigger.
-    pub(super) table: String,
-    pub(super) sql: String,
+    pub table: String,
+    /// The statement that creates it.
+    pub sql: String,
 }
 
 /// The tables, views, indexes and triggers of a schema, each in the order of their creation. An invalid byte counts as a
@@ -169,70 +160,38 @@ pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Str
     })
 }
 
-/// The comments before the statements.
-#[derive(Default)]
-struct Comments {
-    of_all: Vec<String>,
-    /// Key: the name of the object that the statement creates.
-    by_name: BTreeMap<String, Vec<String>>,
-}
+/// The name of the whole schema among [`comments`].
+const OF_ALL: &str = "";
 
-impl Comments {
-    fn read(migrations: &[&str]) -> Self {
-        let mut comments = Self::default();
-        for migration in migrations {
-            comments.read_one(migration);
+/// The comments of the objects by their names, as SQL. A comment belongs to the statement on the next line. The first
+/// comment of all, followed by an empty line, belongs to the whole schema. The comment of a new column joins that of its
+/// table.
+fn comments(migrations: &[&str]) -> BTreeMap<String, String> {
+    let mut comments = BTreeMap::new();
+    let mut pending = String::new();
+    for line in migrations.iter().flat_map(|it| it.lines().chain([""])) {
+        if line.starts_with("--") {
+            pending = pending + line + "\n";
+            continue;
         }
-        comments
-    }
-
-    fn of(&self, name: &str) -> Vec<String> {
-        self.by_name.get(name).cloned().unwrap_or_default()
-    }
-
-    /// A comment belongs to the statement on the next line. The first comment of all, followed by an empty line,
-    /// belongs to the whole schema.
-    fn read_one(&mut self, migration: &str) {
-        let mut pending: Vec<String> = Vec::new();
-        for line in migration.lines() {
-            if let Some(comment) = line.strip_prefix("--") {
-                pending.push(comment.strip_prefix(' ').unwrap_or(comment).to_owned());
-                continue;
+        let comment = std::mem::take(&mut pending);
+        let words = line.split([' ', '(']).filter(|word| !word.is_empty());
+        match words.collect::<Vec<_>>().as_slice() {
+            [] if comments.is_empty() => {
+                comments.insert(OF_ALL.to_owned(), comment);
             }
-            let comment = std::mem::take(&mut pending);
-            if line.is_empty() {
-                if self.of_all.is_empty() && self.by_name.is_empty() {
-                    self.of_all = comment;
-                }
-                continue;
+            ["CREATE", "TABLE" | "VIEW" | "INDEX", name, ..]
+            | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
+                comments.insert((*name).to_owned(), comment);
             }
-            let words: Vec<&str> = line
-                .split([' ', '('])
-                .filter(|word| !word.is_empty())
-                .collect();
-            match words.as_slice() {
-                ["CREATE", "TABLE" | "VIEW" | "INDEX", name, ..]
-                | ["CREATE", "UNIQUE", "INDEX", name, ..] => {
-                    self.by_name.insert((*name).to_owned(), comment);
-                }
-                [
-                    "ALTER",
-                    "TABLE",
-                    table,
-                    "ADD" | "ALTER",
-                    "COLUMN",
-                    column,
-                    ..,
-                ] => {
-                    let of_table = self.by_name.entry((*table).to_owned()).or_default();
-                    let mut comment = comment.into_iter();
-                    of_table.extend(comment.next().map(|line| format!("{column}: {line}")));
-                    of_table.extend(comment);
-                }
-                _ => {}
+            [_, "TABLE", table, "ADD" | "ALTER", "COLUMN", column, ..] => {
+                let named = comment.replacen("-- ", &format!("-- {column}: "), 1);
+                *comments.entry((*table).to_owned()).or_default() += &named;
             }
+            _ => {}
         }
     }
+    comments
 }
 
 #[cfg(test)]
@@ -370,17 +329,24 @@ mod tests {
         relations.find(|relation| relation.name == name).unwrap()
     }
 
+    /// The statement below its comment.
+    fn without_comment(statement: &str) -> &str {
+        let lines = statement.split_inclusive('\n');
+        let comment = lines.take_while(|line| line.starts_with("--"));
+        &statement[comment.map(str::len).sum()..]
+    }
+
     #[test]
     fn every_table_and_view_is_there_and_says_what_it_is_for() {
         let schema = schema().unwrap();
-        assert!(schema.comment[0].starts_with("The archive: "));
+        assert!(schema.comment.starts_with("-- The archive: "));
         for name in ["actions", "listings", "account", "droplet_actions"] {
             let relation = relation(name);
-            assert!(!relation.statements[0].comment.is_empty(), "{name}");
+            assert!(relation.statements[0].starts_with("-- "), "{name}");
         }
         for relation in &schema.relations {
             let kinds = ["CREATE TABLE ", "CREATE VIEW "];
-            let sql = &relation.statements[0].sql;
+            let sql = without_comment(&relation.statements[0]);
             assert!(kinds.iter().any(|kind| sql.starts_with(kind)), "{sql}");
         }
     }
@@ -388,38 +354,35 @@ mod tests {
     #[test]
     fn indexes_stand_with_their_table() {
         let actions = relation("actions");
-        let made: Vec<_> = actions
-            .statements
-            .iter()
-            .map(|it| it.sql.as_str())
-            .collect();
+        let statements = actions.statements.iter();
+        let made: Vec<_> = statements.map(|it| without_comment(it)).collect();
         assert!(made[1..].iter().all(|sql| sql.starts_with("CREATE INDEX ")));
         assert!(made.iter().any(|sql| sql.contains("actions_by_time ")));
-        let commented = &actions.statements[made
+        let without_end = made
             .iter()
-            .position(|sql| sql.contains("actions_without_end"))
-            .unwrap()];
-        assert!(commented.comment[0].starts_with("Completed actions"));
+            .position(|sql| sql.contains("actions_without_end"));
+        let commented = &actions.statements[without_end.unwrap()];
+        assert!(commented.starts_with("-- Completed actions"));
     }
 
     #[test]
     fn a_column_that_came_later_brings_its_comment() {
         let listings = relation("listings");
-        let comment = listings.statements[0].comment.join("\n");
-        assert!(comment.starts_with("A paged list at the API"), "{comment}");
-        assert!(comment.contains("\nfollowed_from: Of a droplet's listing: "));
-        assert!(listings.statements[0].sql.contains("followed_from INTEGER"));
+        let text = &listings.statements[0];
+        assert!(text.starts_with("-- A paged list at the API"), "{text}");
+        assert!(text.contains("\n-- followed_from: Of a droplet's listing: "));
+        assert!(without_comment(text).contains("followed_from INTEGER"));
     }
 
     #[test]
     fn a_comment_belongs_to_the_statement_below_it() {
-        let comments = Comments::read(&[
+        let comments = comments(&[
             "-- All.\n-- Of it.\n\n-- A table.\nCREATE TABLE a (\n    -- inside\n    x TEXT\n);\n\nCREATE UNIQUE INDEX b ON a (x);\n",
             "-- Of this file only.\n\n-- New.\n-- And old.\nALTER TABLE a ADD COLUMN y TEXT;\n-- Gone.\nDROP VIEW c;\nCREATE VIEW c AS\nSELECT 1;\n",
         ]);
-        assert_eq!(comments.of_all, ["All.", "Of it."]);
-        assert_eq!(comments.of("a"), ["A table.", "y: New.", "And old."]);
-        assert_eq!(comments.of("b"), [""; 0]);
-        assert_eq!(comments.of("c"), [""; 0]);
+        assert_eq!(comments[OF_ALL], "-- All.\n-- Of it.\n");
+        assert_eq!(comments["a"], "-- A table.\n-- y: New.\n-- And old.\n");
+        assert_eq!(comments["b"], "");
+        assert_eq!(comments["c"], "");
     }
 }

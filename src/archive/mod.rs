@@ -43,15 +43,12 @@ pub use backup::{Copied, back_up};
 pub use connection::{expect_archive, limit_cache};
 pub use droplets::{Followed, UnlistedDroplet, followed};
 pub use error::{Error, is_corrupt, is_damage};
-pub use imports::{BATCH_BYTES, BATCH_ROWS};
-pub use imports::{Import, ImportKind, OtherArchive};
-pub use indexes::{PartialIndex, partial_indexes};
+pub use imports::{BATCH_BYTES, BATCH_ROWS, Import, ImportKind, OtherArchive};
+pub use indexes::partial_indexes;
 pub use interrupt::{LockWait, end_when};
 pub use listings::{Audit, Listing, ListingKind, coverage_by_listing};
-pub use lock::holders;
-pub use lock::{ArchiveLock, LockState};
-pub use migrations::{APPLICATION_ID, LATEST_VERSION};
-pub use migrations::{Described, Relation, Schema, schema};
+pub use lock::{ArchiveLock, LockState, holders};
+pub use migrations::{APPLICATION_ID, LATEST_VERSION, Object, Relation, Schema, schema};
 pub use open::{Upgrade, open_read_only, open_read_only_unless};
 pub use runs::{Outcome, RunId, RunSummary};
 pub use schema_drift::{DriftKind, SchemaDrift, schema_drift};
@@ -68,7 +65,8 @@ pub struct Store {
     written_regions: regions::Written,
     /// True in WAL mode, in which readers and this writer do not block each other.
     is_wal: bool,
-    upgrade: Option<Upgrade>,
+    /// The upgrade that opening the archive made, if any.
+    pub upgrade: Option<Upgrade>,
 }
 
 #[cfg(test)]

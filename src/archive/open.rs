@@ -23,11 +23,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Store;
-use super::backup::{self, count_rows, integrity};
-use super::connection::{
-    connect, damaged, expect_archive, keep_log_on_close, open_any_version, prepare, refuse_version,
-    set_journal_mode, try_journal_mode,
-};
+use super::backup::{self, count_rows};
+use super::connection::{connect, damaged, keep_log_on_close};
+use super::connection::{open_any_version, prepare, refuse_version};
 use super::error::{Error, Step, file_error};
 use super::file::{self, check_header};
 use super::file::{create_if_missing, left_beside, remove_if_empty};
@@ -47,35 +45,30 @@ impl Store {
     /// # Errors
     /// When the file is foreign, newer or damaged, or cannot be created or written. The file then stays unchanged.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_unless(path, &LockWait::new(&Cancellation::never()))
+        Self::open_unless(path, false, &LockWait::new(&Cancellation::never()))
     }
 
-    /// The same as [`Self::open`], with another wait for locks.
+    /// The same as [`Self::open`], with another wait for locks. Does not create an archive that `must_exist`.
     ///
     /// # Errors
-    /// As [`Self::open`].
-    pub fn open_unless(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
-        let is_new = create_if_missing(path)?;
-        Self::open_what_is_there(path, lock_wait.for_writing()).inspect_err(|_| {
+    /// As [`Self::open`], and [`Error::Missing`] when an archive that must exist is missing or empty.
+    pub fn open_unless(path: &Path, must_exist: bool, wait: &LockWait) -> Result<Self, Error> {
+        let is_new = !must_exist && create_if_missing(path)?;
+        Self::open_what_is_there(path, must_exist, wait).inspect_err(|_| {
             if is_new {
                 remove_if_empty(path);
             }
         })
     }
 
-    /// The same as [`Self::open_unless`], for an archive that must exist already.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and as [`expect_archive`].
-    pub fn open_existing(path: &Path, lock_wait: &LockWait) -> Result<Self, Error> {
-        expect_archive(path)?;
-        Self::open_what_is_there(path, lock_wait.for_writing())
-    }
-
-    fn open_what_is_there(path: &Path, lock_wait: LockWait) -> Result<Self, Error> {
-        check_header(path)?;
-        let place = Place::of(path)?;
-        let opened = Self::open_file(path, lock_wait);
+    fn open_what_is_there(path: &Path, must_exist: bool, wait: &LockWait) -> Result<Self, Error> {
+        if check_header(path)? && must_exist {
+            return Err(Error::Missing(path.to_owned()));
+        }
+        let file = fs::metadata(path).map_err(file_error("cannot read the archive", path))?;
+        let path = path.to_owned();
+        let place = Place { path, file };
+        let opened = Self::open_file(&place.path, wait.for_writing());
         // The user may move the file while another program keeps it locked.
         if !place.is_kept() {
             return Err(Error::Vanished(place.path));
@@ -88,30 +81,43 @@ impl Store {
 
     fn open_file(path: &Path, lock_wait: LockWait) -> Result<Self, Error> {
         let real = file::path_to_write(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = connect(&real, flags, &lock_wait)?;
+        let connection = connect(&real, OpenFlags::SQLITE_OPEN_READ_WRITE, &lock_wait)?;
         prepare(&connection).map_err(|error| damaged(path, error))?;
         refuse_version(&connection, path)?;
         schema_drift::refuse(&connection, path).map_err(|error| damaged(path, error))?;
         keep_log_on_close(&connection, false)?;
         let upgrade =
             upgrade(&connection, path, &lock_wait).map_err(|error| damaged(path, error))?;
+        let mut store = Self {
+            upgrade,
+            ..Self::of(connection, lock_wait)
+        };
         // A reader with an open transaction keeps the old mode. The reader and this writer then take turns.
-        let is_wal = try_journal_mode(&mut connection, "wal", &lock_wait, MODE_TIMEOUT)?;
-        Ok(Self {
+        store.is_wal = store.try_journal_mode("wal", MODE_TIMEOUT)?;
+        Ok(store)
+    }
+
+    /// A store of a connection to an archive of this version.
+    pub(super) fn of(connection: Connection, lock_wait: LockWait) -> Self {
+        Self {
+            connection,
             lock_wait,
             place: None,
             written_regions: Vec::new(),
-            connection,
-            is_wal,
-            upgrade,
-        })
+            is_wal: false,
+            upgrade: None,
+        }
     }
 
-    /// The upgrade that opening the archive made, if any.
-    #[must_use]
-    pub fn upgrade(&self) -> Option<&Upgrade> {
-        self.upgrade.as_ref()
+    /// Changes the journal mode. Returns false when another process that has the file open prevents it.
+    fn try_journal_mode(&mut self, mode: &str, longest: Duration) -> Result<bool, Error> {
+        self.lock_wait.up_to(longest).rule(&mut self.connection)?;
+        let outcome = set_journal_mode(&self.connection, mode);
+        self.lock_wait.rule(&mut self.connection)?;
+        match outcome {
+            Err(error) if error.is_busy() => Ok(false),
+            outcome => outcome.map(|()| true),
+        }
     }
 
     /// From now on, no statement waits for the lock of another program.
@@ -125,8 +131,7 @@ impl Store {
     pub(super) fn before_transaction(&mut self) -> Result<(), Error> {
         self.written_regions.clear();
         if !self.is_wal {
-            let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
-            self.is_wal = try_journal_mode(connection, "wal", lock_wait, Duration::ZERO)?;
+            self.is_wal = self.try_journal_mode("wal", Duration::ZERO)?;
         }
         Ok(())
     }
@@ -144,9 +149,9 @@ impl Store {
             // The log stays: SQLite would otherwise delete a log that belongs to the new file at this path.
             return Err(Error::Vanished(place.path));
         }
-        let (connection, lock_wait) = (&mut self.connection, &self.lock_wait);
-        if !try_journal_mode(connection, "delete", lock_wait, MODE_TIMEOUT)? {
-            lock_wait.up_to(MODE_TIMEOUT).rule(connection)?;
+        if !self.try_journal_mode("delete", MODE_TIMEOUT)? {
+            let soon = self.lock_wait.up_to(MODE_TIMEOUT);
+            soon.rule(&mut self.connection)?;
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                 .step("cannot move the last changes into the archive")?;
@@ -165,14 +170,6 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn of(path: &Path) -> Result<Self, Error> {
-        let file = fs::metadata(path).map_err(file_error("cannot read the archive", path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
-    }
-
     /// True when the path still leads to the file. Ask while the file is open: only then no other file can get its
     /// inode.
     fn is_kept(&self) -> bool {
@@ -210,8 +207,6 @@ pub fn open_read_only_unless(path: &Path, lock_wait: &LockWait) -> Result<Connec
 pub struct Upgrade {
     /// The schema version before.
     pub from: i64,
-    /// The schema version now.
-    pub to: i64,
     /// The path of the backup; `None` when the archive had no rows.
     pub backup: Option<PathBuf>,
 }
@@ -230,14 +225,16 @@ fn upgrade(
     refuse_names_in_use(connection, path, from)?;
     set_journal_mode(connection, "delete")?;
     let backup = back_up(connection, path, from, lock_wait)?;
-    watched(connection, lock_wait.cancellation(), || {
+    watched(connection, &lock_wait.cancellation, || {
         migrations::apply(connection)
     })?;
-    Ok((from > 0).then_some(Upgrade {
-        from,
-        to: LATEST_VERSION,
-        backup,
-    }))
+    Ok((from > 0).then_some(Upgrade { from, backup }))
+}
+
+fn set_journal_mode(connection: &Connection, mode: &str) -> Result<(), Error> {
+    connection
+        .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
+        .step("cannot change the archive's journal mode")
 }
 
 /// Makes a backup beside the archive. Skips it when the archive has no rows, or when a backup with the same number of
@@ -254,16 +251,17 @@ fn back_up(
     }
     // Beside the file itself, independent of any link to it.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    for number in 1.. {
+    let mut number = 0;
+    loop {
+        number += 1;
         let target = backup_name(&path, version, number);
         if left_beside(&target).is_some() {
             continue;
         }
         if fs::symlink_metadata(&target).is_err() {
             backup::remove_killed(&target);
-            let copied = backup::copy(connection, &target, lock_wait.cancellation());
-            return match copied {
-                Ok(copied) => Ok(Some(copied.path)),
+            return match backup::copy(connection, &target, &lock_wait.cancellation) {
+                Ok(_) => Ok(Some(target)),
                 Err(source) => Err(Error::NoBackup {
                     from: version,
                     to: LATEST_VERSION,
@@ -279,7 +277,6 @@ fn back_up(
             return Ok(Some(target));
         }
     }
-    Ok(None)
 }
 
 /// True when a file is intact, and has the version and the row counts of the archive.
@@ -295,9 +292,8 @@ fn is_backup(
     }
     // Check the schema before any table is read.
     schema_drift::refuse(&kept, path)?;
-    watched(&kept, lock_wait.cancellation(), || {
-        Ok(integrity(&kept)? == "ok" && count_rows(&kept, version)? == *counts)
-    })
+    let fault = backup::fault(&kept, version, counts, &lock_wait.cancellation)?;
+    Ok(fault.is_none())
 }
 
 /// True when the path is a separate file, and not a second name of the archive. A second name would be no backup, and

@@ -44,11 +44,16 @@ pub(super) fn write<'a>(
         }
         written.push(Arc::downgrade(region));
     }
-    let slugs: BTreeSet<_> = actions
-        .filter_map(|action| action.region_slug.as_ref())
-        .collect();
-    for slug in slugs {
-        write_slug(connection, slug, now)?;
+    // Regions that only their slugs name.
+    let slugs = actions.filter_map(|action| action.region_slug.as_ref());
+    for slug in slugs.collect::<BTreeSet<_>>() {
+        execute(
+            connection,
+            WRITE,
+            "INSERT INTO regions (slug, first_seen_at, last_seen_at) VALUES (:slug, :now, :now)
+             ON CONFLICT (slug) DO NOTHING",
+            named_params! { ":slug": slug, ":now": now.to_string() },
+        )?;
     }
     Ok(())
 }
@@ -185,15 +190,4 @@ fn known(connection: &Connection, slug: &str) -> Result<Option<Known>, Error> {
             last_seen_at: row.get("last_seen_at")?,
         })
     })
-}
-
-/// Writes a region that only its slug names.
-fn write_slug(connection: &Connection, slug: &str, now: Timestamp) -> Result<(), Error> {
-    execute(
-        connection,
-        WRITE,
-        "INSERT INTO regions (slug, first_seen_at, last_seen_at) VALUES (:slug, :now, :now)
-         ON CONFLICT (slug) DO NOTHING",
-        named_params! { ":slug": slug, ":now": now.to_string() },
-    )
 }

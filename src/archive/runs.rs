@@ -69,23 +69,20 @@ pub(super) fn count(
     inserted: u64,
     updated: u64,
 ) -> Result<(), Error> {
-    const COUNT: &str = "
-UPDATE sync_runs
-   SET inserted = inserted + :inserted, updated = updated + :updated
- WHERE id = :run";
     if inserted + updated == 0 {
         return Ok(());
     }
-    let parameters = named_params! {
-        ":run": run,
-        ":inserted": sql_number(inserted),
-        ":updated": sql_number(updated),
-    };
     execute(
         connection,
         "cannot note what a sync archived",
-        COUNT,
-        parameters,
+        "UPDATE sync_runs
+            SET inserted = inserted + :inserted, updated = updated + :updated
+          WHERE id = :run",
+        named_params! {
+            ":run": run,
+            ":inserted": sql_number(inserted),
+            ":updated": sql_number(updated),
+        },
     )
 }
 

@@ -26,12 +26,8 @@ use std::path::Path;
 pub struct SchemaDrift {
     /// The kind of the difference.
     pub kind: DriftKind,
-    /// `table`, `index`, `view` or `trigger`.
-    pub object: String,
-    /// Its name.
-    pub name: String,
-    /// The table of an index or a trigger.
-    pub table: String,
+    /// The object that differs: as it is in the file, or as the migrations make it.
+    pub object: Object,
 }
 
 /// The kind of a difference.
@@ -64,39 +60,22 @@ impl DriftKind {
     }
 }
 
-impl SchemaDrift {
-    fn of(kind: DriftKind, object: &Object) -> Self {
-        Self {
-            kind,
-            object: object.kind.clone(),
-            name: object.name.clone(),
-            table: object.table.clone(),
-        }
-    }
-}
-
 impl std::fmt::Display for SchemaDrift {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            kind,
-            object,
-            name,
-            table,
-        } = self;
-        let on = match object.as_str() {
-            "index" | "trigger" => format!(" on `{table}`"),
-            _ => String::new(),
-        };
-        let what = match kind {
-            DriftKind::Trigger => "is not archiver's",
-            DriftKind::Missing | DriftKind::MissingIndex => "is missing",
-            DriftKind::Changed => "is not as archiver makes it",
-            DriftKind::Refusing => "is not archiver's, and can refuse rows",
-            DriftKind::Shadowing => "has a name that SQLite uses itself",
-            DriftKind::PutOff => "was put off until the next sync",
-            DriftKind::Added => "was added by another program",
-        };
-        write!(formatter, "the {object} `{name}`{on} {what}")
+        let object = &self.object;
+        write!(formatter, "the {} `{}`", object.kind, object.name)?;
+        if let "index" | "trigger" = object.kind.as_str() {
+            write!(formatter, " on `{}`", object.table)?;
+        }
+        formatter.write_str(match self.kind {
+            DriftKind::Trigger => " is not archiver's",
+            DriftKind::Missing | DriftKind::MissingIndex => " is missing",
+            DriftKind::Changed => " is not as archiver makes it",
+            DriftKind::Refusing => " is not archiver's, and can refuse rows",
+            DriftKind::Shadowing => " has a name that SQLite uses itself",
+            DriftKind::PutOff => " was put off until the next sync",
+            DriftKind::Added => " was added by another program",
+        })
     }
 }
 
@@ -120,11 +99,12 @@ pub fn schema_drift(connection: &Connection) -> Result<Vec<SchemaDrift>, Error> 
             None if ours.kind == "index" => DriftKind::MissingIndex,
             None => DriftKind::Missing,
         };
-        schema_drift.push(SchemaDrift::of(kind, ours));
+        let object = ours.clone();
+        schema_drift.push(SchemaDrift { kind, object });
     }
-    for added in found.values() {
-        let kind = kind_of_added(connection, &model, added)?;
-        schema_drift.push(SchemaDrift::of(kind, added));
+    for object in found.into_values() {
+        let kind = kind_of_added(connection, &model, &object)?;
+        schema_drift.push(SchemaDrift { kind, object });
     }
     schema_drift.sort();
     Ok(schema_drift)
@@ -159,35 +139,26 @@ fn refers_to_no_key(
     table: &str,
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<bool, Error> {
-    let mut parents: Vec<(String, String)> = Vec::new();
-    connection
-        .pragma(None, "foreign_key_list", table, |row| {
-            // Without a column, the reference means the primary key.
-            if row.get_ref("to")? != ValueRef::Null {
-                parents.push((text(row, "table")?, text(row, "to")?));
-            }
-            Ok(())
-        })
-        .step(READ_SCHEMA)?;
-    for (parent, column) in parents {
-        if is_ours(&parent) && !is_key(connection, &parent, &column)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let mut found = false;
+    let read = connection.pragma(None, "foreign_key_list", table, |row| {
+        let (parent, column) = (text(row, "table")?, text(row, "to")?);
+        // Without a column, the reference means the primary key.
+        let is_meant = row.get_ref("to")? != ValueRef::Null && is_ours(&parent);
+        found |= is_meant && !is_key(connection, &parent, &column)?;
+        Ok(())
+    });
+    read.step(READ_SCHEMA).map(|()| found)
 }
 
 /// True when a column alone is the primary key.
-fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Error> {
+fn is_key(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
     let mut keys = Vec::new();
-    connection
-        .pragma(None, "table_info", table, |row| {
-            if row.get::<_, i64>("pk")? > 0 {
-                keys.push(text(row, "name")?);
-            }
-            Ok(())
-        })
-        .step(READ_SCHEMA)?;
+    connection.pragma(None, "table_info", table, |row| {
+        if row.get::<_, i64>("pk")? > 0 {
+            keys.push(text(row, "name")?);
+        }
+        Ok(())
+    })?;
     Ok(matches!(keys.as_slice(), [key] if key.eq_ignore_ascii_case(column)))
 }
 
@@ -195,8 +166,8 @@ fn is_key(connection: &Connection, table: &str, column: &str) -> Result<bool, Er
 pub(super) fn refuse(connection: &Connection, path: &Path) -> Result<(), Error> {
     let refused: Vec<_> = schema_drift(connection)?
         .into_iter()
-        .filter(|alteration| alteration.kind.is_refused())
-        .map(|alteration| alteration.to_string())
+        .filter(|drift| drift.kind.is_refused())
+        .map(|drift| drift.to_string())
         .collect();
     if refused.is_empty() {
         return Ok(());
@@ -228,20 +199,27 @@ fn objects(connection: &Connection) -> Result<Objects, Error> {
 /// The tokens of a statement: words in lower case, quoted texts and names unchanged, every other character as a token
 /// of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Statement(Vec<String>);
+struct Statement(Vec<String>);
 
 impl Statement {
-    pub(super) fn of(sql: &str) -> Self {
+    fn of(sql: &str) -> Self {
         let mut tokens = Vec::new();
         let mut rest = sql;
         while let Some(first) = rest.chars().next() {
             let length = match first {
                 ' ' | '\t' | '\n' | '\r' | '\u{c}' => 1,
                 '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-                '/' if rest.starts_with("/*") && rest.len() > 2 => end_of_comment(rest),
+                // The first `*/` after the opening: `/*/` is not closed yet.
+                '/' if rest.starts_with("/*") && rest.len() > 2 => {
+                    rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
+                }
                 _ => {
                     let length = length_of_token(rest, first);
-                    tokens.push(token(&rest[..length]));
+                    let token = &rest[..length];
+                    tokens.push(match is_of_word(first) {
+                        true => token.to_ascii_lowercase(),
+                        false => token.to_owned(),
+                    });
                     length
                 }
             };
@@ -251,13 +229,13 @@ impl Statement {
     }
 
     /// True when the statement creates a unique index.
-    pub(super) fn makes_unique_index(&self) -> bool {
+    fn makes_unique_index(&self) -> bool {
         self.0.get(1).is_some_and(|word| word == "unique")
     }
 
     /// True when an index does more than sort by columns. It calls a function, uses an operator that can fail or grow,
     /// or uses a collation that SQLite does not have by itself. An index does this for each row that is written.
-    pub(super) fn computes(&self) -> bool {
+    fn computes(&self) -> bool {
         let columns = self.0.iter().position(|token| token == "(");
         let tokens = columns.map_or(&self.0[..], |at| &self.0[at..]);
         tokens.windows(2).any(|pair| {
@@ -280,11 +258,6 @@ const BEFORE_GROUPS: [&str; 10] = [
 const CALLING_WORDS: [&str; 4] = ["like", "glob", "match", "regexp"];
 /// The collations that every connection has.
 const COLLATIONS: [&str; 3] = ["binary", "nocase", "rtrim"];
-
-/// Searches for the first `*/` after the opening: `/*/` is not closed yet.
-fn end_of_comment(text: &str) -> usize {
-    text[2..].find("*/").map_or(text.len(), |end| end + 4)
-}
 
 fn length_of_token(text: &str, first: char) -> usize {
     match first {
@@ -313,14 +286,6 @@ fn length_of_quoted(text: &str, quote: char) -> usize {
         at += 1;
     }
     text.len()
-}
-
-fn token(text: &str) -> String {
-    if text.starts_with(is_of_word) {
-        text.to_ascii_lowercase()
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Error;
-use super::connection::{connect, prepare};
+use super::connection::{connect, prepare, rows};
 use super::error::Step;
 use super::file::path_to_read;
 use super::interrupt::LockWait;
@@ -27,9 +27,7 @@ pub fn open_together(
     archives: &[(&str, PathBuf)],
     lock_wait: &LockWait,
 ) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI;
     // Only the archives are files.
     let connection = connect(Path::new(":memory:"), flags, lock_wait)?;
     prepare(&connection)?;
@@ -100,12 +98,10 @@ fn objects(connection: &Connection, account: &str) -> Result<Vec<String>, Error>
         "SELECT name, sql FROM {}.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
         quoted(account)
     );
-    let mut statement = connection.prepare(&sql).step(STEP)?;
-    let names = statement.query_map([], |row| {
+    rows(connection, STEP, &sql, [], |row| {
         row.get::<_, Option<String>>("sql")?;
         row.get("name")
-    });
-    names.and_then(Iterator::collect).step(STEP)
+    })
 }
 
 /// The file as a URI that SQLite opens for reading only (<https://www.sqlite.org/uri.html>).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archiver::api::{self, Client, ClientSettings, Pace, RetryPolicy, SharedPacer};
-use archiver::archive::{self, ArchiveLock, Outcome, Store, Upgrade};
+use archiver::archive::{self, ArchiveLock, LATEST_VERSION, Outcome, Store, Upgrade};
 use archiver::config::Token;
 use archiver::core::cancellation::Cancellation;
 use archiver::core::time::Timestamp;
@@ -62,7 +62,7 @@ impl Attempt<'_> {
         );
         let _lock = self.unless_given_up(lock.map_err(Failure::from))?;
         let mut store = self.open(&path)?;
-        if let Some(upgrade) = store.upgrade() {
+        if let Some(upgrade) = &store.upgrade {
             self.context.terminal.note(&upgraded(upgrade));
         }
         begin();
@@ -81,12 +81,7 @@ impl Attempt<'_> {
 
     fn open(&self, path: &Path) -> Result<Store, Failure> {
         let lock_wait = (self.context).lock_wait(path, self.cancellation, self.wait);
-        let opened = if self.must_exist {
-            Store::open_existing(path, &lock_wait)
-        } else {
-            Store::open_unless(path, &lock_wait)
-        };
-        opened.or_else(|error| {
+        Store::open_unless(path, self.must_exist, &lock_wait).or_else(|error| {
             self.unless_given_up(Err(match error {
                 archive::Error::Missing { .. } => gone(path),
                 error => kept_locked(path, error),
@@ -185,12 +180,12 @@ fn stopped_by_lock() -> Failure {
 
 /// Describes an upgrade, and the backup from which it can be undone.
 pub(super) fn upgraded(upgrade: &Upgrade) -> String {
-    let Upgrade { from, to, backup } = upgrade;
+    let Upgrade { from, backup } = upgrade;
     let backup = match backup {
         Some(path) => format!("the old version is kept in {}", path.display()),
         None => "it was empty".to_owned(),
     };
-    format!("the archive was upgraded from schema version {from} to {to}; {backup}")
+    format!("the archive was upgraded from schema version {from} to {LATEST_VERSION}; {backup}")
 }
 
 pub(super) const DAY_SECONDS: i64 = 24 * 3600;

@@ -1,6 +1,6 @@
 //! `archiver backup`: copies the archive to a new file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use archiver::archive::{self, Copied};
 use archiver::query::status::grouped;
@@ -61,13 +61,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let signals = stop_signals(Hangup::Stops, None)?;
     let copied = archive::back_up(&archive, &target, &signals.cancellation)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
-    context.terminal.detail(1, &words(&copied, actions));
+    context
+        .terminal
+        .detail(1, &words(&copied, &target, actions));
     match arguments.output {
         DocumentFormat::Text => Ok(Status::Done),
         DocumentFormat::Json => print_json(
             context,
             &Document {
-                path: copied.path.display().to_string(),
+                path: target.display().to_string(),
                 bytes: copied.bytes,
                 schema_version: copied.schema_version,
                 actions,
@@ -77,12 +79,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
 }
 
-fn words(copied: &Copied, actions: u64) -> String {
+fn words(copied: &Copied, target: &Path, actions: u64) -> String {
     format!(
         "copied {} actions, {} bytes, schema version {}, to {}",
         grouped(actions),
         grouped(copied.bytes),
         copied.schema_version,
-        copied.path.display()
+        target.display()
     )
 }

@@ -192,8 +192,8 @@ impl Session<'_> {
             self.wait.unwrap_or_default(),
             self.cancellation,
         )?;
-        let store = Store::open_unless(path, &lock_wait).map_err(failed)?;
-        if let Some(upgrade) = store.upgrade() {
+        let store = Store::open_unless(path, false, &lock_wait).map_err(failed)?;
+        if let Some(upgrade) = &store.upgrade {
             self.context.terminal.note(&upgraded(upgrade));
         }
         Ok((store, Some(lock)))

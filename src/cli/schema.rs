@@ -46,7 +46,7 @@ fn unknown(name: &str, schema: &Schema) -> Failure {
 }
 
 fn whole(schema: &Schema) -> String {
-    let mut text = comment(&schema.comment);
+    let mut text = schema.comment.clone();
     // A write to a `String` cannot fail.
     let _ = write!(
         text,
@@ -63,19 +63,11 @@ fn whole(schema: &Schema) -> String {
 fn one(relation: &Relation) -> String {
     let mut text = String::new();
     for (number, statement) in relation.statements.iter().enumerate() {
-        if number > 0 && (number == 1 || !statement.comment.is_empty()) {
+        if number == 1 || (number > 1 && statement.starts_with("--")) {
             text.push('\n');
         }
-        text.push_str(&comment(&statement.comment));
-        text.push_str(&statement.sql);
+        text.push_str(statement);
         text.push_str(";\n");
     }
     text
-}
-
-fn comment(lines: &[String]) -> String {
-    let lines = lines
-        .iter()
-        .map(|line| format!("-- {line}").trim_end().to_owned() + "\n");
-    lines.collect()
 }

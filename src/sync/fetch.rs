@@ -260,17 +260,11 @@ impl Fetches {
     fn take_in_batch(&mut self, session: &mut Session<'_>) -> Result<(), archive::Error> {
         session.store.begin_batch()?;
         let answers = self.batch.take();
-        let outcome = answers.into_iter().try_for_each(|answered| {
+        let written = answers.into_iter().try_for_each(|answered| {
             session.take_in(answered)?;
             self.go_on_asking(session)
         });
-        match outcome {
-            Ok(()) => session.store.commit_batch(),
-            Err(error) => {
-                session.store.discard_batch();
-                Err(error)
-            }
-        }
+        session.store.end_batch(written)
     }
 
     /// Keeps requests under way while a batch is archived.

@@ -22,7 +22,7 @@ fn readers_see_a_batch_when_it_is_whole() {
         .mark_complete(&[(archive.listing.id, 2)], archive.now)
         .unwrap();
     assert_eq!(rows(&open_read_only(&path).unwrap(), COUNTS), ["0 -"]);
-    archive.store.commit_batch().unwrap();
+    archive.store.end_batch(Ok(())).unwrap();
     assert_eq!(rows(&open_read_only(&path).unwrap(), COUNTS), ["2 2"]);
 }
 
@@ -38,17 +38,15 @@ fn a_batch_in_which_a_page_fails_leaves_nothing_and_the_next_one_works() {
         archive
             .try_page(&[completed(1)], &[interval(0, 1)], Some(2))
             .unwrap();
-        archive
-            .try_page(&[completed(7)], &[interval(1, 2)], Some(2))
-            .unwrap_err();
-        archive.store.discard_batch();
+        let refused = archive.try_page(&[completed(7)], &[interval(1, 2)], Some(2));
+        archive.store.end_batch(refused.map(drop)).unwrap_err();
         assert_eq!(archive.rows(COUNTS), ["0 -"], "{how}");
 
         archive.store.begin_batch().unwrap();
         archive
             .try_page(&[completed(1)], &[interval(0, 1)], Some(2))
             .unwrap();
-        archive.store.commit_batch().unwrap();
+        archive.store.end_batch(Ok(())).unwrap();
         assert_eq!(archive.rows(COUNTS), ["1 1"], "{how}");
     }
 }

@@ -106,14 +106,8 @@ impl Archive {
         let connection = Connection::open_in_memory().unwrap();
         prepare(&connection).unwrap();
         migrations::apply(&connection).unwrap();
-        Self::with(Store {
-            connection,
-            lock_wait: LockWait::new(&Cancellation::never()).for_writing(),
-            place: None,
-            written_regions: Vec::new(),
-            is_wal: true,
-            upgrade: None,
-        })
+        let lock_wait = LockWait::new(&Cancellation::never()).for_writing();
+        Self::with(Store::of(connection, lock_wait))
     }
 
     pub(super) fn at(path: &Path) -> Self {

@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::fixture::{Archive, completed, files, folder, interval, rows, time};
-use crate::archive::{ArchiveLock, Error, LATEST_VERSION, Store, back_up, open_read_only};
+use crate::archive::{ArchiveLock, Error, LATEST_VERSION, LockWait, Store};
+use crate::archive::{back_up, open_read_only};
 use crate::core::cancellation::Cancellation;
 
 /// An archive with some rows, at rest, and then changed by `change`.
@@ -36,7 +37,9 @@ fn every_connection_takes_the_schema_for_data() {
     let (_folder, path) = folder();
     let archive = Archive::at(&path);
     let reader = open_read_only(&path).unwrap();
-    for connection in [&archive.store.connection, &reader] {
+    let rehearsal = Store::rehearsal(&path, &LockWait::new(&Cancellation::never())).unwrap();
+    for connection in [&archive.store.connection, &reader, &rehearsal.connection] {
+        assert_eq!(rows(connection, "PRAGMA foreign_keys"), ["1"]);
         assert_eq!(rows(connection, "PRAGMA trusted_schema"), ["0"]);
         assert_eq!(rows(connection, "PRAGMA cell_size_check"), ["1"]);
         let defensive = connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE);
@@ -161,6 +164,12 @@ fn is_refused(sql: &str, words: &str) {
     let (folder, path) = folder();
     changed(&path, sql);
     let before = fs::read(&path).unwrap();
+    let rehearsal = Store::rehearsal(&path, &LockWait::new(&Cancellation::never()));
+    let rehearsed = rehearsal.err().unwrap();
+    assert!(
+        matches!(rehearsed, Error::Altered { .. }),
+        "{sql}: {rehearsed:?}"
+    );
     let error = Store::open(&path).err().unwrap();
     assert!(matches!(error, Error::Altered { .. }), "{sql}: {error:?}");
     assert!(error.to_string().contains(words), "{sql}: {error}");

@@ -17,7 +17,7 @@ fn execute(path: &Path, sql: &str) {
 /// Upgrades the archive of version 5 at `path`, and returns the path of its backup.
 fn way_back(path: &Path) -> PathBuf {
     let store = Store::open(path).unwrap();
-    let backup = store.upgrade().unwrap().backup.clone().unwrap();
+    let backup = store.upgrade.clone().unwrap().backup.unwrap();
     store.close().unwrap();
     assert!(open_read_only(path).is_ok());
     backup

@@ -1,7 +1,7 @@
 //! Checks of the file: SQLite's own ones of pages, indexes, constraints and references, the schema, and the texts.
 
 use super::{Depth, Finding, Severity, damage, shown};
-use crate::archive::{DriftKind, PartialIndex, SchemaDrift, is_corrupt};
+use crate::archive::{DriftKind, Object, SchemaDrift, is_corrupt};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,7 +134,7 @@ pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
         matches!(kind, Changed | Missing | MissingIndex | PutOff)
     };
     let added = schema_drift.iter().filter(|it| !is_ours(it.kind));
-    added.map(|it| it.name.to_ascii_lowercase()).collect()
+    added.map(|it| it.object.name.clone()).collect()
 }
 
 /// The finding for a difference from the schema of the migrations.
@@ -171,7 +171,7 @@ pub(super) fn finding(alteration: &SchemaDrift) -> Finding {
         _ => Severity::Error,
     };
     Finding {
-        example: Some(alteration.name.clone()),
+        example: Some(alteration.object.name.clone()),
         ..Finding::new(severity, check, alteration.to_string(), advice)
     }
 }
@@ -182,15 +182,10 @@ const IS_THERE: &str = "
 /// Counts the entries of these indexes, as far as they exist: SQLite does not notice an entry too many.
 pub(super) fn check_indexes(
     connection: &Connection,
-    indexes: &[PartialIndex],
+    indexes: &[(Object, String)],
 ) -> rusqlite::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for PartialIndex {
-        name,
-        table,
-        condition,
-    } in indexes
-    {
+    for (Object { name, table, .. }, condition) in indexes {
         if !connection.query_row(IS_THERE, [name], |row| row.get(0))? {
             continue;
         }

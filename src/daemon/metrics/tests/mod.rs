@@ -24,7 +24,7 @@ fn archive() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     for relation in archive::schema().unwrap().relations {
         for statement in relation.statements {
-            connection.execute_batch(&statement.sql).unwrap();
+            connection.execute_batch(&statement).unwrap();
         }
     }
     connection

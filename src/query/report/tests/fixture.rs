@@ -56,7 +56,7 @@ impl Archive {
         let connection = Connection::open_in_memory().unwrap();
         for relation in crate::archive::schema().unwrap().relations {
             for statement in relation.statements {
-                connection.execute_batch(&statement.sql).unwrap();
+                connection.execute_batch(&statement).unwrap();
             }
         }
         connection
