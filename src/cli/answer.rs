@@ -20,7 +20,13 @@ pub(super) struct AnswerFlags {
     #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
     pub(super) output: Format,
     /// These columns, comma-separated, in this order
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',', alias = "format")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        value_delimiter = ',',
+        value_parser = column,
+        alias = "format"
+    )]
     pub(super) columns: Vec<String>,
     /// Leave out the header of tables, CSV and TSV
     #[arg(long, alias = "no-headers")]
@@ -44,20 +50,15 @@ pub(super) struct AnswerFlags {
     linked: bool,
 }
 
-impl AnswerFlags {
-    /// The names in `--columns`. An output format among them is an error.
-    pub(super) fn columns(&self) -> Result<&[String], Failure> {
-        for name in &self.columns {
-            if let Ok(format) = name.parse::<Format>() {
-                return Err(Failure::usage(format!(
-                    "--columns: `{format}` is an output format, not a column"
-                ))
-                .with_hint(format!("did you mean `-o {format}`?")));
-            }
-        }
-        Ok(&self.columns)
+/// A value of `--columns`.
+fn column(text: &str) -> Result<String, String> {
+    match text.parse::<Format>() {
+        Ok(format) => Err(format!("`{format}` is an output format, not a column")),
+        Err(_) => Ok(text.to_owned()),
     }
+}
 
+impl AnswerFlags {
     /// True when notes explain the answer. A check in a script prints nothing when it finds nothing.
     pub(super) fn is_explained(&self, context: &Context) -> bool {
         let is_check = self.exit_code && !context.terminal.shows_answers;
@@ -127,6 +128,27 @@ pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) 
     }
 }
 
+/// Prints a table for people among other texts. Returns the columns that did not fit.
+pub(super) fn print_table(
+    terminal: Terminal,
+    options: Options,
+    sink: &mut dyn Write,
+    headings: &[Heading<'_>],
+    rows: &[Vec<Value<'_>>],
+) -> io::Result<Vec<String>> {
+    let options = Options {
+        width: terminal.width,
+        hides_columns: true,
+        is_colored: terminal.colors_answers,
+        ..options
+    };
+    let mut table = Writer::new(Format::Table, options, sink);
+    table.header(headings)?;
+    rows.iter().try_for_each(|row| table.row(row))?;
+    table.finish()?;
+    Ok(table.hidden().iter().map(ToString::to_string).collect())
+}
+
 /// Takes the rows of an answer, and passes on the chosen columns.
 ///
 /// A question ends at the first row that cannot be written. The reason is kept here for [`Printer::finished`].
@@ -166,7 +188,7 @@ impl<'a> Printer<'a> {
 
     /// The headings of the chosen columns. Where several have the same title, they are called by their names.
     fn choose<'h>(&mut self, headings: &[Heading<'h>]) -> Result<Vec<Heading<'h>>, Failure> {
-        self.chosen = match self.flags.columns()? {
+        self.chosen = match self.flags.columns.as_slice() {
             [] if self.flags.output.is_compact() => {
                 let is_shown = |index: &usize| headings[*index].rank != NOT_FOR_PEOPLE;
                 let shown: Vec<_> = (0..headings.len()).filter(is_shown).collect();
@@ -285,9 +307,9 @@ fn at<'a>(indexes: &[usize], values: &[Value<'a>]) -> Vec<Value<'a>> {
 }
 
 /// The first text that occurs a second time.
-fn twice<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn twice<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = std::collections::HashSet::new();
-    texts.into_iter().find(|text| !seen.insert(*text))
+    texts.find(|text| !seen.insert(*text))
 }
 
 /// The indexes of the named columns. A name matches a name or a title, in any case and with or without underscores, as

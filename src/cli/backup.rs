@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use archiver::archive::{self, Copied};
+use archiver::archive;
 use archiver::query::status::grouped;
 use serde::Serialize;
 
@@ -61,7 +61,14 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let signals = stop_signals(Hangup::Stops, None)?;
     let copied = archive::back_up(&archive, &target, &signals.cancellation)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
-    context.terminal.detail(1, &words(&copied, actions));
+    let words = format!(
+        "copied {} actions, {} bytes, schema version {}, to {}",
+        grouped(actions),
+        grouped(copied.bytes),
+        copied.schema_version,
+        copied.path.display()
+    );
+    context.terminal.detail(1, &words);
     match arguments.output {
         DocumentFormat::Text => Ok(Status::Done),
         DocumentFormat::Json => print_json(
@@ -75,14 +82,4 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             },
         ),
     }
-}
-
-fn words(copied: &Copied, actions: u64) -> String {
-    format!(
-        "copied {} actions, {} bytes, schema version {}, to {}",
-        grouped(actions),
-        grouped(copied.bytes),
-        copied.schema_version,
-        copied.path.display()
-    )
 }

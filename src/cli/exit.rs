@@ -1,5 +1,6 @@
 //! Maps outcomes to exit statuses, and errors to messages with a hint.
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -50,13 +51,11 @@ impl Status {
 
     /// The status for several accounts: the one that all have, else partial.
     pub(super) fn of_several(statuses: impl IntoIterator<Item = Self>) -> Self {
-        // All are told, also after one that differs.
-        let statuses: Vec<_> = statuses.into_iter().collect();
-        let first = statuses.first().copied().unwrap_or(Self::Done);
-        match statuses.iter().all(|status| status.code() == first.code()) {
-            true => first,
+        let both = |one: Self, other: Self| match one.code() == other.code() {
+            true => one,
             false => Self::Partial,
-        }
+        };
+        statuses.into_iter().reduce(both).unwrap_or(Self::Done)
     }
 }
 
@@ -93,7 +92,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn new(status: Status, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: Status, message: impl Into<String>) -> Self {
         Self {
             status,
             message: message.into(),
@@ -117,6 +116,14 @@ impl Failure {
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// With its subject in front.
+    pub(super) fn about(self, subject: impl Display) -> Self {
+        Self {
+            message: format!("{subject}: {}", self.message),
             ..self
         }
     }
@@ -180,16 +187,11 @@ pub(super) fn lock_holders(path: &Path) -> String {
 
 /// The failure for an error of the archive. It names the programs that keep the archive locked.
 pub(super) fn kept_locked(path: &Path, error: archive::Error) -> Failure {
-    let is_busy = error.is_busy();
-    let mut failure = Failure::from(error);
-    if is_busy {
-        failure.message = format!(
-            "the archive is kept locked by {}: {}",
-            lock_holders(path),
-            failure.message
-        );
+    if !error.is_busy() {
+        return error.into();
     }
-    failure
+    let holders = lock_holders(path);
+    Failure::from(error).about(format!("the archive is kept locked by {holders}"))
 }
 
 impl From<api::Error> for Failure {
@@ -272,10 +274,9 @@ impl From<report::Error> for Failure {
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         use query::Error;
-        let error = match error {
-            Error::Archive(error) => return error.into(),
-            error => error,
-        };
+        if let Error::Archive(error) = error {
+            return error.into();
+        }
         let (status, hint) = match &error {
             Error::UnknownName { .. } => (Status::Unknown, ""),
             Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, ""),

@@ -56,14 +56,14 @@ pub(super) struct FilterFlags {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// With --at: under way at some time from this long before until this long after
-    #[arg(long, value_name = "DURATION", requires = "at")]
-    around: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "at")]
+    around: Option<i64>,
     /// Took at least this long, such as 90s or 1h30m; an action in progress has lasted until now
-    #[arg(long, value_name = "DURATION")]
-    min_duration: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    min_duration: Option<i64>,
     /// Took at most this long
-    #[arg(long, value_name = "DURATION")]
-    max_duration: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    max_duration: Option<i64>,
     /// Only actions of droplets that no longer exist
     #[arg(long, conflicts_with = "existing")]
     gone: bool,
@@ -100,12 +100,8 @@ fn slip(flag: &str, error: impl Display) -> Failure {
     Failure::usage(format!("{flag}: {error}"))
 }
 
-/// The value of a duration flag, in seconds.
-fn seconds(flag: &'static str, text: Option<&str>) -> Result<Option<u64>, Failure> {
-    let seconds = text.map(parse_duration).transpose();
-    let seconds = seconds.map_err(|error| slip(flag, error))?;
-    Ok(seconds.map(i64::unsigned_abs))
-}
+/// The ends of a window, as far as it has them.
+type Ends = (Option<Timestamp>, Option<Timestamp>);
 
 impl FilterFlags {
     /// The filter that these flags describe. Times without an offset are in `zone`.
@@ -123,19 +119,15 @@ impl FilterFlags {
             since,
             until,
             overlap: self.overlap(now, zone)?,
-            min_duration_seconds: seconds("--min-duration", self.min_duration.as_deref())?,
-            max_duration_seconds: seconds("--max-duration", self.max_duration.as_deref())?,
+            min_duration_seconds: self.min_duration.map(i64::unsigned_abs),
+            max_duration_seconds: self.max_duration.map(i64::unsigned_abs),
             gone: (self.gone || self.existing).then_some(self.gone),
             seen_since: seen_since.map(|text| seen(text, now, zone)).transpose()?,
             ..Filter::default()
         })
     }
 
-    fn window(
-        &self,
-        now: Timestamp,
-        zone: &Zone,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+    fn window(&self, now: Timestamp, zone: &Zone) -> Result<Ends, Failure> {
         let Some(text) = &self.during else {
             return window([&self.since, &self.until], now, zone);
         };
@@ -154,8 +146,7 @@ impl FilterFlags {
         };
         let from = parse_since(text, now, zone).map_err(|error| slip("--at", error))?;
         let to = parse_until(text, now, zone).map_err(|error| slip("--at", error))?;
-        let around = seconds("--around", self.around.as_deref())?.unwrap_or(0);
-        let around = i64::try_from(around).unwrap_or(i64::MAX);
+        let around = self.around.unwrap_or(0);
         let from = from.saturating_add_seconds(-around);
         let to = to.saturating_add_seconds(around);
         // An instant is one second long, because an interval does not include its end.
@@ -168,7 +159,7 @@ pub(super) fn window(
     [since, until]: [&Option<String>; 2],
     now: Timestamp,
     zone: &Zone,
-) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+) -> Result<Ends, Failure> {
     let since = since.as_deref().map(|text| parse_since(text, now, zone));
     let until = until.as_deref().map(|text| parse_until(text, now, zone));
     Ok((
@@ -298,7 +289,6 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
 pub(super) fn expect_types(
     connection: &Connection,
     words: &Choice<TypeSelector>,
-    now: Timestamp,
 ) -> Result<(), Failure> {
     const OTHERS: [&str; 6] = [
         "status",
@@ -315,7 +305,7 @@ pub(super) fn expect_types(
     for Unseen { value: word, .. } in query::unknown(connection, &filter)? {
         let flag = match is_droplet(connection, &word)? {
             true => Some("droplet"),
-            false => flag_of(&word, &|flag| OTHERS.contains(&flag), now),
+            false => flag_of(&word, &|flag| OTHERS.contains(&flag)),
         };
         if let Some(flag) = flag {
             let message = format!("`archiver last` takes types of actions, and `{word}` is none");

@@ -26,11 +26,9 @@ pub(super) fn commands<'a>(root: &'a Command, words: &[String]) -> Vec<&'a Comma
 
 /// The flags of a command, the global ones included.
 pub(super) fn flags<'a>(path: &[&'a Command]) -> impl Iterator<Item = &'a Arg> {
-    let (command, above) = path
-        .split_last()
-        .map_or((None, path), |(last, above)| (Some(*last), above));
-    let global = above.iter().copied().flat_map(Command::get_arguments);
-    let own = command.into_iter().flat_map(Command::get_arguments);
+    let (above, own) = path.split_at(path.len().saturating_sub(1));
+    let global = above.iter().flat_map(|command| command.get_arguments());
+    let own = own.iter().flat_map(|command| command.get_arguments());
     own.chain(global.filter(|flag| flag.is_global_set()))
 }
 
@@ -109,12 +107,8 @@ pub(super) fn synonym(word: &str, has: impl Fn(&str) -> bool) -> Option<&'static
 const STATES: [&str; 3] = ["on", "off", "unknown"];
 
 /// The flag whose values look like this word; `None` for a word that may be anything.
-pub(super) fn flag_of(
-    word: &str,
-    has: &dyn Fn(&str) -> bool,
-    now: Timestamp,
-) -> Option<&'static str> {
-    let zone = Zone::utc();
+pub(super) fn flag_of(word: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    let (now, zone) = (Timestamp::now(), Zone::utc());
     let each = |is_it: &dyn Fn(&str) -> bool| !word.is_empty() && word.split(',').all(is_it);
     let is_type = |word: &str| {
         let mut types = groups().iter().flat_map(|group| group.types);
@@ -149,9 +143,8 @@ pub(super) fn flags_of(
     word: &str,
     next: Option<&String>,
     has: &dyn Fn(&str) -> bool,
-    now: Timestamp,
 ) -> Vec<String> {
-    let sure = flag_of(word, has, now);
+    let sure = flag_of(word, has);
     if has(word) && (next.is_some() || sure != Some("by")) {
         let value = next.map(|next| format!(" {}", quoted(next)));
         return vec![format!("--{word}{}", value.unwrap_or_default())];

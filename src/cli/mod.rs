@@ -7,9 +7,9 @@
 //! accounts, `searched` words what an empty answer was about, `pager` prints documents and shows answers that are longer
 //! than the screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
 //! `status_lines` the facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake`
-//! explains arguments that are wrong, `runtime` has threads and signals,
-//! `progress` draws the bar, `terminal` knows the streams, `url` finds the command that a URL stands for, `written` is
-//! a command as the user wrote it. `union` asks the archive of each account, and has what follows from all answers.
+//! explains arguments that are wrong, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the
+//! streams, `written` is a command as the user wrote it. `union` asks the archive of each account, and has what follows
+//! from all answers.
 
 mod accounts;
 mod answer;
@@ -173,13 +173,7 @@ struct Global {
 enum Request {
     #[command(flatten)]
     Archive(Command),
-    #[command(flatten)]
-    Setup(Setup),
-}
-
-/// The commands that need no configuration, or make one.
-#[derive(Subcommand)]
-enum Setup {
+    // These need no configuration, or make one.
     /// Make a configuration, or show the values in force
     Config(config::Arguments),
     /// Print the completions for a shell
@@ -188,6 +182,7 @@ enum Setup {
     Man(man::Arguments),
 }
 
+/// The commands that have an archive.
 #[derive(Subcommand)]
 enum Command {
     /// Archive new actions from the API
@@ -247,22 +242,6 @@ impl Command {
     }
 }
 
-/// What every command starts with.
-struct Start {
-    global: Global,
-    environment: Environment,
-    terminal: Terminal,
-    written: Written,
-}
-
-impl Start {
-    /// Reads the configuration.
-    fn context(self) -> Result<Context, Failure> {
-        let config = Config::load(self.global.config.as_deref(), self.environment)?;
-        Context::new(self.global, config, self.terminal, self.written)
-    }
-}
-
 /// Runs the command in `arguments`, which begin with the name of the program.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
@@ -289,19 +268,20 @@ pub(crate) fn run_on<A: Alarm>(
         Err(status) => return status.into(),
     };
     let terminal = Terminal::new(&environment, &global);
-    let start = Start {
-        global,
-        environment,
-        terminal,
-        written,
-    };
     let outcome = match request {
-        Request::Setup(setup) => set_up(start, setup),
-        Request::Archive(command) => start.context().and_then(|context| {
-            let outcome = execute(&context, command, &library, machine);
-            context.basis.tell(terminal);
-            outcome
-        }),
+        Request::Config(arguments) => {
+            config::run(&arguments, global, environment, terminal, written)
+        }
+        Request::Completions(arguments) => completions::run(&arguments, &environment),
+        Request::Man(arguments) => man::run(&arguments, &environment),
+        Request::Archive(command) => {
+            let context = Context::new(global, environment, terminal, written);
+            context.and_then(|context| {
+                let outcome = execute(&context, command, &library, machine);
+                context.basis.tell(terminal);
+                outcome
+            })
+        }
     };
     match outcome {
         Ok(status) => status.into(),
@@ -323,7 +303,8 @@ fn parse(
     library: &Library,
     environment: &Environment,
 ) -> Result<(Arguments, Written), Status> {
-    let mut root = help::laid_out(root(library), help::width(environment));
+    let width = help::width(environment);
+    let mut root = help::laid_out(root(library), width);
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
     let parsed = parsed.and_then(|matches| {
@@ -337,28 +318,17 @@ fn parse(
     let terminal = Terminal::new(environment, &Global::default());
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            let width = help::width(environment);
             terminal.help(&mistake::without_command(&root, &arguments, width));
             Err(Status::Usage)
         }
         _ if error.use_stderr() => {
             // An unknown command may be the name of a report.
-            let folder = Config::folder(None, environment);
-            let library = Library::load(folder.as_deref());
-            let now = Timestamp::now();
-            terminal.failure(&mistake::failure(&error, &root, &arguments, &library, now));
+            let library = Library::load(Config::folder(None, environment).as_deref());
+            terminal.failure(&mistake::failure(&error, &root, &arguments, &library));
             Err(Status::Usage)
         }
         // Help and version are errors only to clap.
         _ => Err(unless_closed(error.print()).unwrap_or_else(|failure| failure.status)),
-    }
-}
-
-fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
-    match setup {
-        Setup::Config(arguments) => config::run(start, &arguments),
-        Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
-        Setup::Man(arguments) => man::run(&arguments, &start.environment),
     }
 }
 

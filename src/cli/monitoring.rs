@@ -61,8 +61,7 @@ impl Monitoring {
         flags: &MonitoringFlags,
         failing: &Failing,
     ) -> Result<Self, Failure> {
-        let file = &context.config.file().monitoring;
-        let by_file = file.metrics_file.as_deref();
+        let by_file = &context.config.file().monitoring.metrics_file;
         let metrics_file = match (&flags.metrics_file, by_file) {
             (Some(path), _) => Some(context.config.environment().in_full(path)?),
             (None, Some(path)) => Some(context.config.resolve(path)?),
@@ -83,10 +82,8 @@ impl Monitoring {
             context.config.check_proxy()?;
         }
         let pinger = url.map(Pinger::new).transpose();
-        let pinger = pinger.map_err(|error| Failure {
-            hint: error.hint().map(str::to_owned),
-            ..Failure::usage(error.to_string())
-        })?;
+        let pinger =
+            pinger.map_err(|error| Failure::usage(error.to_string()).hinted(error.hint()))?;
         Ok(Self {
             metrics_file,
             pinger,

@@ -286,15 +286,9 @@ impl Shown {
     }
 }
 
-/// The wait after a failed request. A 429 is not a failure, but the API's own wish to wait.
+/// The wait after a failed request.
 fn retrying(reason: &ErrorKind, wait: Duration) -> String {
-    let until = until(wait);
-    match reason {
-        ErrorKind::Status(message) if message.status == 429 => {
-            format!("waiting for the rate limit (the API's answer was 429) until {until}")
-        }
-        reason => format!("trying again at {until}, after: {reason}"),
-    }
+    format!("trying again at {}, after: {reason}", until(wait))
 }
 
 /// The time after a wait: `19:37:30 UTC`.

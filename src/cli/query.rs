@@ -152,7 +152,7 @@ fn order_columns(filter: &Filter) -> impl Iterator<Item = &'static str> + use<> 
 fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     let is_here = |name: &&String| !context.has_several() || !is_same_name(name, ACCOUNT);
-    let chosen = flags.columns()?.iter().filter(is_here).map(|name| {
+    let chosen = flags.columns.iter().filter(is_here).map(|name| {
         let column = name.parse()?;
         // A format without objects shows the slug of a region.
         Ok(match column {

@@ -70,8 +70,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    let failed = answers.failed;
-    let known = answers.all.into_iter();
+    let (failed, known) = (answers.failed, answers.all.into_iter());
     let known = known.filter_map(|(account, details)| Some((account, details?)));
     let known: Vec<_> = known.collect();
     // A server sends a document even where no account that could be asked knows the action.
@@ -224,10 +223,9 @@ impl Sheet<'_> {
             let names: Vec<_> = together.iter().map(|offer| offer.name.as_str()).collect();
             let (first, last) = period(together[0]);
             let (first, last) = (self.shown(&first), self.shown(&last));
-            let until = if together[0].is_current {
-                String::new()
-            } else {
-                format!(" until {last}, and not since")
+            let until = match together[0].is_current {
+                true => String::new(),
+                false => format!(" until {last}, and not since"),
             };
             self.line(name, Some(names.join(", ")));
             self.line("", Some(format!("since {first}{until}")));
@@ -290,9 +288,6 @@ fn usual(details: &Details) -> Option<String> {
         Some(took) if median > 0 && times(took) >= 1.5 => {
             format!("; this one took {:.1} times as long", times(took))
         }
-        Some(took) if median > 0 && times(took) < 0.5 => {
-            "; this one took less than half of it".to_owned()
-        }
         _ => String::new(),
     };
     Some(text + &compared)
@@ -301,11 +296,8 @@ fn usual(details: &Details) -> Option<String> {
 /// `62 now, 12 formerly; --sizes lists them`
 fn summarised(sizes: &[Offer]) -> Option<String> {
     let current = sizes.iter().filter(|size| size.is_current).count() as u64;
-    let former = match sizes.len() as u64 - current {
-        0 => String::new(),
-        former => format!(", {} formerly", grouped(former)),
-    };
-    let text = format!("{} now{former}; --sizes lists them", grouped(current));
+    let (former, current) = (grouped(sizes.len() as u64 - current), grouped(current));
+    let text = format!("{current} now, {former} formerly; --sizes lists them");
     (!sizes.is_empty()).then_some(text)
 }
 

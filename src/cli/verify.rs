@@ -37,10 +37,9 @@ that archiver never leaves behind; a note may occur in a sound archive, such as 
 Exit status: 0 sound; 6 damaged or inconsistent, or there is no archive.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let depth = if arguments.quick {
-        Depth::Quick
-    } else {
-        Depth::Full
+    let depth = match arguments.quick {
+        true => Depth::Quick,
+        false => Depth::Full,
     };
     let connection = context.open_archive_itself()?;
     let verification = verify::verify(&connection, depth, Timestamp::now())?;
@@ -51,10 +50,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             print(&verification, context.terminal.width, stdout)
         })?,
     };
-    Ok(if verification.is_sound {
-        Status::Done
-    } else {
-        Status::UnusableArchive
+    Ok(match verification.is_sound {
+        true => Status::Done,
+        false => Status::UnusableArchive,
     })
 }
 
