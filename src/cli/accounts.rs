@@ -84,13 +84,10 @@ fn row(context: &Context, account: AccountName) -> Result<Row, Failure> {
         Ok((owner, basis)) => {
             team = owner.team_uuid.or(owner.uuid);
             fresh_at = basis.fresh_at.map(|at| at.to_string());
-            let is_complete = basis.missing.is_none();
-            let state = if is_complete {
-                "complete"
-            } else {
-                "incomplete"
-            };
-            (state, basis.missing)
+            match basis.missing {
+                None => ("complete", None),
+                missing => ("incomplete", missing),
+            }
         }
         Err(_)
             if matches!(

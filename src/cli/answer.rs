@@ -20,13 +20,8 @@ pub(super) struct AnswerFlags {
     #[arg(short, long, value_name = "FORMAT", default_value_t = Format::Table)]
     pub(super) output: Format,
     /// These columns, comma-separated, in this order
-    #[arg(
-        long,
-        value_name = "COLUMN",
-        value_delimiter = ',',
-        value_parser = column,
-        alias = "format"
-    )]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', alias = "format")]
+    #[arg(value_parser = column)]
     pub(super) columns: Vec<String>,
     /// Leave out the header of tables, CSV and TSV
     #[arg(long, alias = "no-headers")]
@@ -35,12 +30,8 @@ pub(super) struct AnswerFlags {
     #[arg(long)]
     pub(super) csv_safe: bool,
     /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "UTC",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(allow_hyphen_values = true)]
     pub(super) tz: Zone,
     /// Exit with 10 when there are rows, with 0 when there are none, with 3 when missing actions could change that
     #[arg(long)]
@@ -65,7 +56,7 @@ impl AnswerFlags {
         self.output.is_for_people() && !is_check
     }
 
-    /// The exit status of an answer with this number of rows. What may be wrong is partial.
+    /// The exit status of an answer with this number of rows. An answer that may be wrong is partial.
     pub(super) fn status(&self, rows: u64, doubt: Doubt) -> Status {
         match (rows, doubt) {
             _ if !self.exit_code => Status::Done,
@@ -131,7 +122,7 @@ pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) 
 /// Prints a table for people among other texts. Returns the columns that did not fit.
 pub(super) fn print_table(
     terminal: Terminal,
-    options: Options,
+    flags: Option<&AnswerFlags>,
     sink: &mut dyn Write,
     headings: &[Heading<'_>],
     rows: &[Vec<Value<'_>>],
@@ -140,7 +131,9 @@ pub(super) fn print_table(
         width: terminal.width,
         hides_columns: true,
         is_colored: terminal.colors_answers,
-        ..options
+        no_header: flags.is_some_and(|flags| flags.no_header),
+        zone: flags.map(|flags| flags.tz.clone()).unwrap_or_default(),
+        ..Options::default()
     };
     let mut table = Writer::new(Format::Table, options, sink);
     table.header(headings)?;
@@ -312,6 +305,13 @@ pub(super) fn twice<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a 
     texts.find(|text| !seen.insert(*text))
 }
 
+/// The failure for a flag that names a column which the answer does not have.
+pub(super) fn no_column(flag: &str, name: &str, headings: &[Heading<'_>]) -> Failure {
+    let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
+    let known = known.join(", ");
+    Failure::usage(format!("{flag}: `{name}` is not a column: use {known}"))
+}
+
 /// The indexes of the named columns. A name matches a name or a title, in any case and with or without underscores, as
 /// in doctl's `StartedAt`.
 fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Failure> {
@@ -319,15 +319,8 @@ fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Fail
         let is_named = |heading: &Heading<'_>| is_same_name(heading.name, name);
         let is_titled = |heading: &Heading<'_>| is_same_name(heading.title, name);
         let found = headings.iter().position(is_named);
-        found
-            .or_else(|| headings.iter().position(is_titled))
-            .ok_or_else(|| {
-                let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
-                Failure::usage(format!(
-                    "--columns: `{name}` is not a column: use {}",
-                    known.join(", ")
-                ))
-            })
+        let found = found.or_else(|| headings.iter().position(is_titled));
+        found.ok_or_else(|| no_column("--columns", name, headings))
     };
     names.iter().map(position).collect()
 }

@@ -109,16 +109,13 @@ impl Attempt<'_> {
         store: &mut Store,
         path: &Path,
     ) -> Result<Report, Failure> {
-        let Self {
-            settings,
-            progress,
-            cancellation,
-            ..
-        } = self;
+        let cancellation = self.cancellation;
         tokio::select! {
-            report = sync::run(client, store, settings, *progress, cancellation) => {
+            report = sync::run(client, store, &self.settings, self.progress, cancellation) => {
                 report.map_err(|error| match cancellation.count() {
-                    1 if error.is_busy() => stopped_by_lock(),
+                    1 if error.is_busy() => {
+                        Failure::new(Status::Partial, STOPPED_BY_LOCK).with_hint(GO_ON)
+                    }
                     2.. if error.is_busy() => stopped_at_once(),
                     _ => kept_locked(path, error),
                 })
@@ -164,13 +161,10 @@ pub(super) fn stopped_at_once() -> Failure {
     Failure::new(Status::Partial, message)
 }
 
+/// The message of a sync that was told to stop while it waited for a lock.
+const STOPPED_BY_LOCK: &str =
+    "stopped while another program kept the archive locked; the actions archived before are kept";
 const GO_ON: &str = "run it again: it continues where it stopped";
-
-/// The failure of a sync that was told to stop while it waited for a lock.
-fn stopped_by_lock() -> Failure {
-    let message = "stopped while another program kept the archive locked; the actions archived before are kept";
-    Failure::new(Status::Partial, message).with_hint(GO_ON)
-}
 
 /// Describes an upgrade, and the backup from which it can be undone.
 pub(super) fn upgraded(upgrade: &Upgrade) -> String {
@@ -248,15 +242,11 @@ pub(super) fn client(
 
 /// The pace from the configuration.
 pub(super) fn pace(context: &Context) -> Pace {
-    let limits = context.config.file().limits;
-    let usual = Pace::default();
+    let (limits, usual) = (context.config.file().limits, Pace::default());
+    let (per_minute, per_hour) = (limits.requests_per_minute, limits.requests_per_hour);
     Pace {
-        requests_per_minute: limits
-            .requests_per_minute
-            .map_or(usual.requests_per_minute, Into::into),
-        requests_per_hour: limits
-            .requests_per_hour
-            .map_or(usual.requests_per_hour, Into::into),
+        requests_per_minute: per_minute.map_or(usual.requests_per_minute, Into::into),
+        requests_per_hour: per_hour.map_or(usual.requests_per_hour, Into::into),
         reserve: limits.reserve.unwrap_or(usual.reserve),
     }
 }

@@ -8,7 +8,7 @@ use archiver::api::{self, RateLimit, SharedPacer, TokenScope};
 use archiver::archive::{self, ArchivedAccount};
 use archiver::core::cancellation::Cancellation;
 use archiver::core::model::Account;
-use archiver::output::{Heading, Options, Value, visible, wrapped};
+use archiver::output::{Heading, Value, visible, wrapped};
 use archiver::query::status::grouped;
 use archiver::sync::Scope;
 use archiver::sync::access::{self, Access, Finding, Need, State, Verdict};
@@ -195,9 +195,8 @@ impl Answer {
         let unknown = self.scopes.iter().filter(|it| it.state == State::Unknown);
         for Finding { scope, reason, .. } in unknown {
             let reason = reason.as_deref().unwrap_or_default();
-            terminal.warning(&format!(
-                "cannot tell whether the token has {scope}: {reason}"
-            ));
+            let text = format!("cannot tell whether the token has {scope}: {reason}");
+            terminal.warning(&text);
         }
         Ok(Status::Done)
     }
@@ -255,7 +254,7 @@ impl Answer {
             texts.map(Value::Text).to_vec()
         });
         let rows: Vec<_> = rows.collect();
-        answer::print_table(terminal, Options::default(), sink, &headings, &rows).map(drop)
+        answer::print_table(terminal, None, sink, &headings, &rows).map(drop)
     }
 }
 
@@ -276,7 +275,13 @@ fn pinned_account(context: &Context) -> Result<ArchivedAccount, Failure> {
 /// The reason why a sync with this token would not be complete, and the next step for the user.
 fn failure(access: &Access, scope: &Scope, pinned: &ArchivedAccount) -> Option<Failure> {
     match access.verdict() {
-        Verdict::Lacking(missing) => Some(lacking(&missing, access, scope)),
+        Verdict::Lacking(missing) => {
+            let (missing, scope) = (listed(&missing), scope::in_words(scope));
+            let message = format!("the token lacks {missing}, which a sync of {scope} needs");
+            let needed = listed(&access.smallest_set());
+            let hint = format!("make one with {needed} at {TOKENS_PAGE}");
+            Some(Failure::new(Status::Unauthorized, message).with_hint(hint))
+        }
         Verdict::Failed(error) => Some(failed(error)),
         Verdict::Enough => {
             let conflict = pinned.conflict(access.account.as_ref()?)?;
@@ -284,14 +289,6 @@ fn failure(access: &Access, scope: &Scope, pinned: &ArchivedAccount) -> Option<F
             Some(Failure::new(Status::Unauthorized, conflict).with_hint(hint))
         }
     }
-}
-
-fn lacking(missing: &[TokenScope], access: &Access, scope: &Scope) -> Failure {
-    let (missing, scope) = (listed(missing), scope::in_words(scope));
-    let needed = listed(&access.smallest_set());
-    let message = format!("the token lacks {missing}, which a sync of {scope} needs");
-    Failure::new(Status::Unauthorized, message)
-        .with_hint(format!("make one with {needed} at {TOKENS_PAGE}"))
 }
 
 fn failed(error: &api::Error) -> Failure {

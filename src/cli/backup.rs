@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use archiver::archive;
 use archiver::query::status::grouped;
-use serde::Serialize;
+use serde_json::json;
 
 use super::Context;
 use super::exit::{Failure, Status};
@@ -44,16 +44,6 @@ To restore: let no sync run, put the copy in the place of the archive, and sync.
 Exit status: 0 copied; 1 failed, and no copy is left, unless it says that it cannot write the answer: then FILE exists \
 and is complete; 2 FILE, or a FILE-wal, -shm or -journal of an earlier database, exists already; 6 no usable archive.";
 
-/// The report on the copy, for scripts.
-#[derive(Serialize)]
-struct Document<'a> {
-    path: String,
-    bytes: u64,
-    schema_version: i64,
-    actions: u64,
-    rows: &'a std::collections::BTreeMap<String, u64>,
-}
-
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let archive = context.archive_path()?;
     let target = context.config.environment().in_full(&arguments.file)?;
@@ -69,17 +59,15 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         copied.path.display()
     );
     context.terminal.detail(1, &words);
-    match arguments.output {
-        DocumentFormat::Text => Ok(Status::Done),
-        DocumentFormat::Json => print_json(
-            context,
-            &Document {
-                path: copied.path.display().to_string(),
-                bytes: copied.bytes,
-                schema_version: copied.schema_version,
-                actions,
-                rows: &copied.rows,
-            },
-        ),
+    if arguments.output == DocumentFormat::Text {
+        return Ok(Status::Done);
     }
+    let document = json!({
+        "path": copied.path.display().to_string(),
+        "bytes": copied.bytes,
+        "schema_version": copied.schema_version,
+        "actions": actions,
+        "rows": copied.rows,
+    });
+    print_json(context, &document)
 }

@@ -1,4 +1,4 @@
-//! What an answer is based on. Each reason why an answer may be wrong is one line on stderr, and they decide the exit
+//! The basis of an answer. Each reason why an answer may be wrong is one line on stderr, and decides about the exit
 //! status of `--exit-code`.
 //!
 //! `Context::open_archive` reads whether the archive is complete, so that no question forgets it.
@@ -32,7 +32,7 @@ struct Facts {
     is_about_absence: bool,
 }
 
-/// What may be wrong because actions are missing.
+/// The part of an answer that may be wrong because actions are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
     Nothing,

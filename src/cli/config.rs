@@ -76,10 +76,8 @@ pub(super) fn run(
     match &arguments.what {
         What::Init => init(&place()?.value, terminal),
         What::Path => unless_closed(writeln!(io::stdout(), "{}", place()?.value.display())),
-        What::Show(flags) => show(
-            &Context::new(global, environment, terminal, written)?,
-            flags,
-        ),
+        What::Show(flags) => Context::new(global, environment, terminal, written)
+            .and_then(|context| show(&context, flags)),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Context {
     /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
     pub(super) accounts: Arc<[Account]>,
     pub(super) terminal: Terminal,
-    /// What the answer of a question is based on.
+    /// The basis of the answer to a question.
     pub(super) basis: Basis,
     pub(super) written: Written,
     /// Set where the answer is a part of one about several accounts.

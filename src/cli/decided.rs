@@ -43,10 +43,9 @@ impl<'a> Decided<'a> {
     /// The error for an invalid value, with its place.
     pub(super) fn refused(&self, context: &Context, reason: &dyn Display) -> Failure {
         // The reason quotes the value.
-        let reason: &dyn Display = if looks_like_secret(self.text) {
-            &"its value is invalid, and not shown: it looks like a token or an address"
-        } else {
-            reason
+        let reason: &dyn Display = match looks_like_secret(self.text) {
+            true => &"its value is invalid, and not shown: it looks like a token or an address",
+            false => reason,
         };
         if !self.is_flag {
             return context.config.invalid(self.key, reason).into();

@@ -92,7 +92,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let mut droplets = query::inventory(&connection, &filter, now)?;
         droplets.retain(|droplet| states.has(state_of(droplet)));
         let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
-        // What is not archived may decide the state of a droplet.
+        // An action that is not archived may decide the state of a droplet.
         let has_states = !states.is_anything();
         if has_states {
             own.basis.note_absence();

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 
 use archiver::api;
 use archiver::archive;
@@ -59,12 +58,6 @@ impl Status {
     }
 }
 
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        Self::from(status.code())
-    }
-}
-
 /// The exit statuses in words, for the help and the manual.
 pub(super) const MEANINGS: [(Status, &str); 8] = [
     (Status::Done, "done, and complete"),
@@ -102,11 +95,6 @@ impl Failure {
 
     pub(super) fn usage(message: impl Into<String>) -> Self {
         Self::new(Status::Usage, message)
-    }
-
-    /// The archive does not know a name or a value of the question.
-    pub(super) fn unknown(message: impl Into<String>) -> Self {
-        Self::new(Status::Unknown, message)
     }
 
     pub(super) fn failed(message: impl Into<String>) -> Self {
@@ -238,17 +226,11 @@ impl From<lake::Error> for Failure {
         let (status, hint) = match &error {
             lake::Error::Refused { hint, .. } => (Status::Usage, Some(*hint)),
             lake::Error::Busy(_) => (Status::Locked, Some("wait until it has ended")),
-            lake::Error::File { source, .. } => match source.kind() {
-                io::ErrorKind::NotADirectory => {
-                    let hint = "choose another folder, or remove what is there";
-                    (Status::Usage, Some(hint))
-                }
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    let hint = "make room and export again; the folder shows what it did before";
-                    (Status::Failed, Some(hint))
-                }
-                _ => (Status::Failed, None),
-            },
+            lake::Error::File { source, .. } if source.kind() == io::ErrorKind::NotADirectory => {
+                let hint = "choose another folder, or remove what is there";
+                (Status::Usage, Some(hint))
+            }
+            lake::Error::File { .. } => (Status::Failed, None),
         };
         Self::of(status, &error).hinted(hint)
     }
@@ -271,6 +253,12 @@ impl From<report::Error> for Failure {
     }
 }
 
+const TAGS: &str =
+    "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none";
+const ALL_ACTIONS: &str =
+    "`archiver sync --all` archives every action that the account's listing shows";
+const VERIFY: &str = "`archiver verify` says what is wrong, and what to do";
+
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         use query::Error;
@@ -278,23 +266,15 @@ impl From<query::Error> for Failure {
             return error.into();
         }
         let (status, hint) = match &error {
-            Error::UnknownName { .. } => (Status::Unknown, ""),
-            Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, ""),
-            Error::UnknownTag { .. } => (
-                Status::Unknown,
-                "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none",
-            ),
-            Error::UnknownAction { .. } => (
-                Status::Failed,
-                "`archiver sync --all` archives every action that the account's listing shows",
-            ),
-            Error::Read(source) if archive::is_damage(source) => (
-                Status::UnusableArchive,
-                "`archiver verify` says what is wrong, and what to do",
-            ),
-            Error::Read(_) | Error::Write(_) | Error::Archive(_) => (Status::Failed, ""),
+            Error::UnknownName { .. } => (Status::Unknown, None),
+            Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, None),
+            Error::UnknownTag { .. } => (Status::Unknown, Some(TAGS)),
+            Error::UnknownAction { .. } => (Status::Failed, Some(ALL_ACTIONS)),
+            Error::Read(source) if archive::is_damage(source) => {
+                (Status::UnusableArchive, Some(VERIFY))
+            }
+            Error::Read(_) | Error::Write(_) | Error::Archive(_) => (Status::Failed, None),
         };
-        let hint = Some(hint).filter(|hint| !hint.is_empty());
         Self::of(status, &error).hinted(hint)
     }
 }

@@ -100,13 +100,17 @@ fn slip(flag: &str, error: impl Display) -> Failure {
     Failure::usage(format!("{flag}: {error}"))
 }
 
-/// The ends of a window, as far as it has them.
-type Ends = (Option<Timestamp>, Option<Timestamp>);
-
 impl FilterFlags {
     /// The filter that these flags describe. Times without an offset are in `zone`.
     pub(super) fn filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter, Failure> {
-        let (since, until) = self.window(now, zone)?;
+        let (since, until) = match &self.during {
+            None => window([&self.since, &self.until], now, zone)?,
+            Some(text) => {
+                let period = parse_period(text, now, zone);
+                let period = period.map_err(|error| slip("--during", error))?;
+                (Some(period.since), Some(period.until))
+            }
+        };
         let seen_since = self.seen_since.as_deref();
         Ok(Filter {
             types: choice(&self.types),
@@ -125,15 +129,6 @@ impl FilterFlags {
             seen_since: seen_since.map(|text| seen(text, now, zone)).transpose()?,
             ..Filter::default()
         })
-    }
-
-    fn window(&self, now: Timestamp, zone: &Zone) -> Result<Ends, Failure> {
-        let Some(text) = &self.during else {
-            return window([&self.since, &self.until], now, zone);
-        };
-        let period = parse_period(text, now, zone);
-        let period = period.map_err(|error| slip("--during", error))?;
-        Ok((Some(period.since), Some(period.until)))
     }
 
     fn overlap(
@@ -159,7 +154,7 @@ pub(super) fn window(
     [since, until]: [&Option<String>; 2],
     now: Timestamp,
     zone: &Zone,
-) -> Result<Ends, Failure> {
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
     let since = since.as_deref().map(|text| parse_since(text, now, zone));
     let until = until.as_deref().map(|text| parse_until(text, now, zone));
     Ok((
@@ -206,7 +201,7 @@ pub(super) fn check(
     echo(context, filter, droplets.as_deref());
     if flags.exit_code {
         if let Some(unknown) = query::unknown(connection, filter)?.first() {
-            return Err(Failure::unknown(in_words(unknown, false)));
+            return Err(Failure::new(Status::Unknown, in_words(unknown, false)));
         }
         if let Some(why) = contradictions(filter, Timestamp::now()).into_iter().next() {
             return Err(Failure::usage(why));
@@ -234,7 +229,7 @@ pub(super) fn check_droplets(
     }
     let unseen = query::unseen_droplets(connection, droplets.unwrap_or_default())?;
     match unseen.first() {
-        Some(id) => Err(Failure::unknown(no_action_with("droplet", id))),
+        Some(id) => Err(Failure::new(Status::Unknown, no_action_with("droplet", id))),
         None => Ok(()),
     }
 }
@@ -257,11 +252,10 @@ pub(super) fn unresolved(
 fn echo(context: &Context, filter: &Filter, droplets: Option<&[DropletId]>) {
     const MOST_NAMED: usize = 50;
     let say = |text: String| context.terminal.detail(1, &text);
-    let or = |time: Option<Timestamp>, other: &str| {
-        time.map_or_else(|| other.to_owned(), |time| time.to_string())
-    };
     if filter.since.is_some() || filter.until.is_some() {
-        let (since, until) = (or(filter.since, "the beginning"), or(filter.until, "now"));
+        let text = |time: Timestamp| time.to_string();
+        let since = filter.since.map_or("the beginning".to_owned(), text);
+        let until = filter.until.map_or("now".to_owned(), text);
         say(format!("window: {since} .. {until} (UTC, without its end)"));
     }
     if let Some((from, to)) = filter.overlap {
@@ -290,14 +284,6 @@ pub(super) fn expect_types(
     connection: &Connection,
     words: &Choice<TypeSelector>,
 ) -> Result<(), Failure> {
-    const OTHERS: [&str; 6] = [
-        "status",
-        "region",
-        "resource-type",
-        "during",
-        "since",
-        "tag",
-    ];
     let filter = Filter {
         types: Choice::any_of(words.any_of.iter().cloned()),
         ..Filter::default()
@@ -305,7 +291,8 @@ pub(super) fn expect_types(
     for Unseen { value: word, .. } in query::unknown(connection, &filter)? {
         let flag = match is_droplet(connection, &word)? {
             true => Some("droplet"),
-            false => flag_of(&word, &|flag| OTHERS.contains(&flag)),
+            // These are no flags of `last`, or are no other than its types.
+            false => flag_of(&word, &|flag| !["by", "type", "state"].contains(&flag)),
         };
         if let Some(flag) = flag {
             let message = format!("`archiver last` takes types of actions, and `{word}` is none");

@@ -16,10 +16,8 @@ pub(super) fn commands<'a>(root: &'a Command, words: &[String]) -> Vec<&'a Comma
     let mut is_value = false;
     for word in words.iter().skip(1).take_while(|word| *word != "--") {
         let was_value = std::mem::replace(&mut is_value, takes_value(&path, word));
-        let named = path
-            .last()
-            .and_then(|command| command.find_subcommand(word));
-        path.extend(named.filter(|_| !was_value));
+        let last = path.last().filter(|_| !was_value);
+        path.extend(last.and_then(|command| command.find_subcommand(word)));
     }
     path
 }
@@ -54,10 +52,8 @@ pub(super) fn path_of(arguments: &[impl AsRef<OsStr>], flag: &str) -> Option<Pat
         if argument == flag {
             return rest.next().map(PathBuf::from);
         }
-        let value = argument
-            .to_str()
-            .and_then(|text| text.strip_prefix(flag)?.strip_prefix('='));
-        if let Some(path) = value {
+        let text = argument.to_str().unwrap_or_default();
+        if let Some(path) = text.strip_prefix(flag).and_then(|it| it.strip_prefix('=')) {
             return Some(PathBuf::from(path));
         }
     }
@@ -104,8 +100,6 @@ pub(super) fn synonym(word: &str, has: impl Fn(&str) -> bool) -> Option<&'static
     found.map(|(meant, _)| *meant)
 }
 
-const STATES: [&str; 3] = ["on", "off", "unknown"];
-
 /// The flag whose values look like this word; `None` for a word that may be anything.
 pub(super) fn flag_of(word: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static str> {
     let (now, zone) = (Timestamp::now(), Zone::utc());
@@ -125,16 +119,18 @@ pub(super) fn flag_of(word: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static
         ("by", each(&|word| word.parse::<Dimension>().is_ok())),
         ("type", each(&is_type)),
         ("status", each(&|word| STATUSES.contains(&word))),
-        ("state", each(&|word| STATES.contains(&word))),
+        (
+            "state",
+            each(&|word| ["on", "off", "unknown"].contains(&word)),
+        ),
         ("region", each(&is_region)),
         ("resource-type", each(&is_resource)),
         ("during", parse_period(word, now, &zone).is_ok()),
         ("since", parse_since(word, now, &zone).is_ok()),
         ("tag", word.contains(':')),
     ];
-    let sure = guesses
-        .into_iter()
-        .find(|(flag, is_it)| *is_it && has(flag));
+    let mut guesses = guesses.into_iter();
+    let sure = guesses.find(|(flag, is_it)| *is_it && has(flag));
     sure.map(|(flag, _)| flag)
 }
 

@@ -19,7 +19,7 @@ use super::Context;
 use super::attempt::{look_for_archive, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
 use super::pager::DocumentFormat;
-use super::progress::style;
+use super::progress::bar;
 use super::runtime::{Hangup, one_more, stop_signals};
 use super::sync::{duration, overdue};
 
@@ -81,10 +81,7 @@ struct FileSummary {
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let bars = MultiProgress::new();
-    let bar = match context.terminal.is_interactive && !context.terminal.is_quiet {
-        true => bars.add(ProgressBar::new(0).with_style(style("{bar:12} {wide_msg}"))),
-        false => ProgressBar::hidden(),
-    };
+    let bar = bar(context.terminal, &bars, "{bar:12} {wide_msg}");
     let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, &bars)))?;
     let mut session = Session {
         context,
@@ -313,14 +310,13 @@ fn listener(context: &Context, bar: &ProgressBar, file: &str) -> impl FnMut(&Pro
 
 /// The exit status: that of the only file, or partial as soon as a file of several was imported. Shows all failures.
 fn verdict(context: &Context, files: &[FileSummary], written: Result<(), Failure>) -> Status {
-    let first = files.iter().find_map(|file| file.failure.as_ref());
-    let status = match (&written, first) {
+    let failures = files.iter().filter_map(|file| file.failure.as_ref());
+    let status = match (&written, failures.clone().next()) {
         (Err(failure), _) => failure.status,
         (_, Some(_)) if files.iter().any(|file| file.kind.is_some()) => Status::Partial,
         (_, Some(first)) => first.status,
         (_, None) => Status::Done,
     };
-    let failures = files.iter().filter_map(|file| file.failure.as_ref());
     for failure in failures.chain(written.as_ref().err()) {
         context.terminal.failure(failure);
     }

@@ -42,7 +42,8 @@ fn is_signed_value(root: &Command, words: &[String]) -> bool {
         return false;
     };
     let path = commands(root, before);
-    let is_order = flag == "--sort" && is_short(word) && find(&path, word).is_none();
+    let is_short = word.starts_with('-') && !word.starts_with("--");
+    let is_order = flag == "--sort" && is_short && find(&path, word).is_none();
     let is_behind_flags = before.iter().any(|word| word == "--");
     (is_negative(word) || is_order) && takes_value(&path, flag) && !is_behind_flags
 }
@@ -57,12 +58,6 @@ fn words(arguments: &[OsString]) -> Vec<String> {
 fn is_negative(word: &str) -> bool {
     let digits = word.strip_prefix('-');
     digits.is_some_and(|digits| digits.starts_with(|first: char| first.is_ascii_digit()))
-}
-
-/// True for `-x` and `-size`.
-fn is_short(word: &str) -> bool {
-    let name = word.strip_prefix('-');
-    name.is_some_and(|name| name.starts_with(|first: char| first.is_alphabetic()))
 }
 
 /// The help of the command that needs another one after it, in short: usage and commands.
@@ -115,7 +110,6 @@ impl Mistake<'_> {
     fn failure(&self) -> Failure {
         let flag = name(&self.part(ContextKind::InvalidArg));
         let value = self.part(ContextKind::InvalidValue);
-        let command = &self.written;
         match self.error.kind() {
             ErrorKind::UnknownArgument => self.unknown_argument(),
             ErrorKind::InvalidSubcommand => self.unknown_command(),
@@ -128,11 +122,8 @@ impl Mistake<'_> {
             }
             ErrorKind::ValueValidation => self.invalid_value(&flag, &value),
             ErrorKind::MissingRequiredArgument => {
-                let usage = self.part(ContextKind::Usage);
-                let usage = usage.trim_start_matches("Usage:").trim();
                 let missing = self.part(ContextKind::InvalidArg);
-                Failure::usage(format!("`{command}` needs {missing}"))
-                    .with_hint(format!("{usage}; `{command} --help` explains it"))
+                self.with_help(format!("`{}` needs {missing}", self.written))
             }
             ErrorKind::ArgumentConflict => {
                 let other = name(&self.part(ContextKind::PriorArg));
@@ -236,10 +227,9 @@ impl Mistake<'_> {
             let mut flags = command.get_arguments();
             flags.any(|flag| flag.get_long() == Some(name))
         })?;
-        let command = if self.is_report() {
-            "NAME"
-        } else {
-            command.get_name()
+        let command = match self.is_report() {
+            true => "NAME",
+            false => command.get_name(),
         };
         Some(format!("{} {command} --{name}", self.written))
     }

@@ -117,13 +117,8 @@ struct Global {
     #[arg(long, value_name = "FILE", global = true)]
     db: Option<PathBuf>,
     /// The account, or `all`; repeatable [default: $ARCHIVER_ACCOUNT, or default_account in the configuration]
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_delimiter = ',',
-        value_parser = NonEmptyStringValueParser::new(),
-        global = true
-    )]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', global = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     account: Vec<String>,
     /// The configuration [default: $ARCHIVER_CONFIG, or $XDG_CONFIG_HOME/archiver/config.toml]
     #[arg(long, value_name = "FILE", global = true)]
@@ -141,24 +136,12 @@ struct Global {
     #[arg(short, long, conflicts_with = "verbose", global = true)]
     quiet: bool,
     /// When to use colours: auto, always or never
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        global = true
-    )]
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true, global = true)]
     color: ColorChoice,
     /// The format of messages on stderr: text or json
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        global = true
-    )]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, global = true)]
     log_format: LogFormat,
     /// Never show a long answer in a pager ($ARCHIVER_PAGER, $PAGER or less)
     #[arg(long, global = true)]
@@ -227,21 +210,6 @@ enum Command {
     Export(export::Arguments),
 }
 
-impl Command {
-    /// True when the command handles signals itself.
-    fn listens_to_signals(&self) -> bool {
-        match self {
-            Self::Sync(arguments) => !arguments.dry_run,
-            Self::Daemon(_)
-            | Self::Import(_)
-            | Self::Serve(_)
-            | Self::Backup(_)
-            | Self::Export(_) => true,
-            _ => false,
-        }
-    }
-}
-
 /// Runs the command in `arguments`, which begin with the name of the program.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
@@ -265,13 +233,11 @@ pub(crate) fn run_on<A: Alarm>(
     let library = report::library(&arguments, &environment, Arguments::command);
     let (Arguments { global, request }, written) = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
-        Err(status) => return status.into(),
+        Err(status) => return status.code().into(),
     };
     let terminal = Terminal::new(&environment, &global);
     let outcome = match request {
-        Request::Config(arguments) => {
-            config::run(&arguments, global, environment, terminal, written)
-        }
+        Request::Config(it) => config::run(&it, global, environment, terminal, written),
         Request::Completions(arguments) => completions::run(&arguments, &environment),
         Request::Man(arguments) => man::run(&arguments, &environment),
         Request::Archive(command) => {
@@ -283,13 +249,7 @@ pub(crate) fn run_on<A: Alarm>(
             })
         }
     };
-    match outcome {
-        Ok(status) => status.into(),
-        Err(failure) => {
-            terminal.failure(&failure);
-            failure.status.into()
-        }
-    }
+    terminal.told(outcome).code().into()
 }
 
 /// The whole command line. Each report is a command of its own.
@@ -338,8 +298,12 @@ fn execute<A: Alarm>(
     library: &Library,
     machine: &Machine<A>,
 ) -> Result<Status, Failure> {
-    if !command.listens_to_signals() {
-        end_at_signals_as_first_process()?;
+    match &command {
+        // These handle signals themselves.
+        Command::Sync(arguments) if !arguments.dry_run => {}
+        Command::Daemon(_) | Command::Import(_) | Command::Serve(_) => {}
+        Command::Backup(_) | Command::Export(_) => {}
+        _ => end_at_signals_as_first_process()?,
     }
     match command {
         Command::Daemon(arguments) => daemon::run(context, &arguments, machine),

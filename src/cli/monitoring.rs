@@ -119,10 +119,8 @@ impl Monitoring {
             None => (Uuid::new_v4(), Ok(())),
         };
         let ended = pinger.ping(signal, run, &body).await;
-        let mut errors: Vec<_> = [started, ended]
-            .into_iter()
-            .filter_map(Result::err)
-            .collect();
+        let errors = [started, ended].into_iter().filter_map(Result::err);
+        let mut errors: Vec<_> = errors.collect();
         errors.dedup();
         errors
     }
@@ -145,8 +143,11 @@ impl Monitoring {
         if others.is_empty() {
             return (signal, body);
         }
-        let body = format!("{body}\nnot complete before: {}", others.join(", "));
-        (Signal::Failure, body)
+        let others = others.join(", ");
+        (
+            Signal::Failure,
+            format!("{body}\nnot complete before: {others}"),
+        )
     }
 }
 
@@ -160,8 +161,7 @@ pub(super) fn write_metrics(
     // The file has no ages, because they would not advance in a file.
     let text = metrics::text(sources, now, false);
     // node_exporter's collector runs as another user. The metrics hold no secret.
-    let written = replace_file(path, &text, Readers::All);
-    if let Err(error) = written {
+    if let Err(error) = replace_file(path, &text, Readers::All) {
         terminal.warning(&format!("no metrics: {error}"));
     }
 }

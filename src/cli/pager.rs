@@ -179,16 +179,12 @@ fn command(environment: &Environment) -> Option<Command> {
         return None;
     }
     let is_plain = |character: char| character.is_alphanumeric() || " -_./+=,:".contains(character);
-    let mut command = if line.chars().all(is_plain) {
-        let mut words = line.split_whitespace();
-        let mut command = Command::new(words.next()?);
-        command.args(words);
-        command
-    } else {
-        let mut command = Command::new("sh");
-        command.args(["-c", &line]);
-        command
+    let words: Vec<&str> = match line.chars().all(is_plain) {
+        true => line.split_whitespace().collect(),
+        false => vec!["sh", "-c", &line],
     };
+    let mut command = Command::new(words.first()?);
+    command.args(&words[1..]);
     for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8"), ("LV", "-c")] {
         if environment.value(name).is_none() {
             command.env(name, value);
@@ -222,9 +218,8 @@ impl Pager {
         threads::spawn(move || {
             let status = child.wait().ok().and_then(|status| status.code());
             if status == Some(NOT_FOUND) {
-                terminal.warning(&format!(
-                    "the pager cannot be started by `{program}`; --no-pager prints without it"
-                ));
+                let text = "--no-pager prints without it";
+                terminal.warning(&format!("`{program}` cannot start the pager; {text}"));
             }
             // An answer that nobody reads any more needs no end.
             if !answer_has_ended.load(Ordering::SeqCst) {

@@ -34,16 +34,13 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start() -> Result<Self, Failure> {
-        let runtime = runtime()?;
-        let handle = runtime.handle().clone();
-        let (end, ended) = oneshot::channel();
+        let own = runtime()?;
+        let runtime = own.handle().clone();
+        let (_end, ended) = oneshot::channel();
         // The sender sends nothing; dropping it is the signal.
-        let work = move || drop(runtime.block_on(ended));
+        let work = move || drop(own.block_on(ended));
         threads::spawn(work).map_err(cannot_start)?;
-        Ok(Self {
-            runtime: handle,
-            _end: end,
-        })
+        Ok(Self { runtime, _end })
     }
 }
 

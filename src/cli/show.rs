@@ -19,6 +19,7 @@ use archiver::query::{
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::pager;
+use super::terminal::lead_of;
 use super::union;
 
 /// Flags of `archiver show`.
@@ -166,12 +167,7 @@ impl Sheet<'_> {
     }
 
     fn action(&mut self, details: &Details) {
-        let account = self.account.map(|account| format!("{account}: "));
-        self.heading(&format!(
-            "{}action {}",
-            account.unwrap_or_default(),
-            details.id
-        ));
+        self.heading(&format!("{}action {}", lead_of(self.account), details.id));
         self.line("type", details.kind.as_deref());
         self.line("status", details.status.as_deref());
         self.time("started", details.started_at.as_deref());
@@ -191,7 +187,8 @@ impl Sheet<'_> {
     fn droplet(&mut self, droplet: &DropletDetails) {
         self.heading(&format!("droplet {}", droplet.id));
         self.line("name", droplet.name.as_deref());
-        self.line("formerly", listed(&droplet.former_names));
+        let former = &droplet.former_names;
+        self.line("formerly", (!former.is_empty()).then(|| former.join(", ")));
         self.line("region", droplet.region_slug.as_deref());
         self.time("created", droplet.created_at.as_deref());
         self.time("found gone", droplet.gone_at.as_deref());
@@ -299,8 +296,4 @@ fn summarised(sizes: &[Offer]) -> Option<String> {
     let (former, current) = (grouped(sizes.len() as u64 - current), grouped(current));
     let text = format!("{current} now, {former} formerly; --sizes lists them");
     (!sizes.is_empty()).then_some(text)
-}
-
-fn listed(names: &[String]) -> Option<String> {
-    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -137,7 +137,7 @@ fn text(context: &Context, arguments: &Arguments) -> Result<String, Failure> {
 /// Reads at most one byte more than a statement may have, which is enough to refuse it.
 fn read(source: impl Read) -> io::Result<String> {
     let mut text = String::new();
-    let most = u64::try_from(LONGEST_SQL_BYTES + 1).unwrap_or(u64::MAX);
+    let most = LONGEST_SQL_BYTES as u64 + 1;
     source.take(most).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -18,12 +18,8 @@ use super::union;
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
     /// One to three of type, status, droplet, tag, region, resource-type, hour, weekday, day, week, month, quarter, year, account
-    #[arg(
-        long,
-        value_name = "WHAT",
-        value_delimiter = ',',
-        default_value = "type"
-    )]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(default_value = "type")]
     by: Vec<Dimension>,
     /// Show durations instead of failures: the mean, the median, the 95th percentile and the maximum
     #[arg(long)]
@@ -125,22 +121,17 @@ fn tell_windows(context: &Context, flags: &AnswerFlags, filter: &Filter, questio
     }
 }
 
-/// The dimensions. A droplet of several accounts is named with its account, because its name may not be the only one.
-fn dimensions(context: &Context, arguments: &Arguments) -> Result<Vec<Dimension>, Failure> {
+fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failure> {
     let mut by = arguments.by.clone();
     let has_account = by.contains(&Dimension::Account);
     if has_account && context.accounts.is_empty() {
         return Err(Failure::usage("--by: no account is selected")
             .with_hint("use --account NAME, or --account all"));
     }
+    // A droplet of several accounts is named with its account, because its name may not be the only one.
     if context.has_several() && !has_account && by.contains(&Dimension::Droplet) {
         by.insert(0, Dimension::Account);
     }
-    Ok(by)
-}
-
-fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failure> {
-    let by = dimensions(context, arguments)?;
     let others = by.iter().filter(|it| **it != Dimension::Account).count();
     if others > MOST_DIMENSIONS {
         return Err(

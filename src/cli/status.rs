@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, parse_duration};
-use archiver::output::{Format, Heading, Look, Options, Value, visible, wrapped};
+use archiver::output::{Format, Heading, Look, Value, visible, wrapped};
 use archiver::query::status::{self, ListingStatus, Run};
 use archiver::query::{self, Filter};
 
@@ -16,6 +16,7 @@ use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
 use super::status_lines::{Lines, Report};
+use super::terminal::lead_of;
 use super::union::{self, Question, Said};
 
 /// Flags of `archiver status`.
@@ -127,8 +128,7 @@ fn print_pages(
                 writeln!(stdout)?;
             }
             let (width, status) = (context.terminal.width, &report.status);
-            let account = account.map_or(String::new(), |account| format!("{account}: "));
-            let verdict = format!("{account}{}", status.verdict.text);
+            let verdict = format!("{}{}", lead_of(*account), status.verdict.text);
             writeln!(stdout, "{}\n", wrapped(&visible(&verdict), width, 2))?;
             let lines = Lines {
                 report,
@@ -145,14 +145,9 @@ fn print_pages(
             for (headings, rows) in [listing_table(&status.listings), runs] {
                 if !rows.is_empty() {
                     writeln!(stdout)?;
-                    let options = Options {
-                        no_header: flags.no_header,
-                        zone: flags.tz.clone(),
-                        ..Options::default()
-                    };
                     let terminal = context.terminal;
-                    let left_out = answer::print_table(terminal, options, stdout, &headings, &rows);
-                    hidden.extend(left_out?);
+                    let rest = answer::print_table(terminal, Some(flags), stdout, &headings, &rows);
+                    hidden.extend(rest?);
                 }
             }
         }

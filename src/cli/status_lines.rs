@@ -5,7 +5,7 @@ use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::query::status::{self, State, ago, counted, grouped};
 use serde::Serialize;
 
-/// What is known about one archive; as JSON, for scripts.
+/// The status of one archive; as JSON, for scripts.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) path: String,

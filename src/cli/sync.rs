@@ -23,7 +23,7 @@ use super::progress::Progress;
 use super::runtime::{Hangup, Overdue, Worker, runtime, side_by_side, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary::{self, Summary};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, lead_of};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -132,19 +132,14 @@ impl<'a> Planned<'a> {
 
     /// Syncs, and tells people and the check how it went.
     fn perform(self, cancellation: &Cancellation) -> Result<(Verdict, Option<Answer>), Failure> {
-        let Self {
-            context,
-            progress,
-            monitoring,
-            ..
-        } = self;
+        let (context, progress, monitoring) = (self.context, &self.progress, &self.monitoring);
         // One extra thread is enough: a sync never does more than two things at once.
         let worker = Worker::start()?;
         let runtime = &worker.runtime;
         runtime.spawn(progress.clone().stop_at(cancellation.clone()));
         let attempt = Attempt {
             context,
-            progress: &progress,
+            progress,
             settings: self.settings,
             pacer: SharedPacer::new(attempt::pace(context)),
             wait: self.arguments.wait,
@@ -171,9 +166,7 @@ impl<'a> Planned<'a> {
 
     /// The cost of the sync.
     fn forecast(self) -> Result<(Verdict, Option<Answer>), Failure> {
-        let Self {
-            context, arguments, ..
-        } = self;
+        let (context, arguments) = (self.context, self.arguments);
         let path = context.archive_path()?;
         let pace = attempt::pace(context);
         let token = context.token(&Cancellation::never())?;
@@ -279,10 +272,7 @@ impl Outcome<'_> {
             return None;
         };
         let words = summary::forecast_in_words(forecast);
-        Some(match self.context.terminal.account {
-            Some(account) => format!("{account}: {words}"),
-            None => words,
-        })
+        Some(lead_of(self.context.terminal.account) + &words)
     }
 
     fn row(&self) -> (Option<AccountName>, Row<'_>) {
@@ -338,8 +328,7 @@ pub(super) fn overdue(terminal: Terminal, bars: &MultiProgress) -> Overdue {
 impl Arguments {
     /// The verbosity at which the result is told. Cron sees nothing of a success.
     fn verbosity(&self, terminal: Terminal) -> u8 {
-        let is_read = terminal.is_interactive && self.output == DocumentFormat::Text;
-        u8::from(!is_read)
+        u8::from(!terminal.is_interactive || self.output == DocumentFormat::Json)
     }
 }
 

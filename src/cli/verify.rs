@@ -78,11 +78,12 @@ fn verdict(verification: &Verification) -> String {
         verification.findings.iter().filter(same).count() as u64
     };
     let (errors, notes) = (found(Severity::Error), found(Severity::Note));
-    let notes = (notes > 0).then(|| counted(notes, "note"));
+    let notes = match notes {
+        0 => String::new(),
+        notes => format!("; {}", counted(notes, "note")),
+    };
     if errors > 0 {
-        let found = [Some(counted(errors, "error")), notes];
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        return format!("not sound: {}", found.join(", "));
+        return format!("not sound: {}{notes}", counted(errors, "error"));
     }
     let counts = [
         (verification.actions, "action"),
@@ -90,7 +91,6 @@ fn verdict(verification: &Verification) -> String {
         (verification.syncs, "sync"),
     ];
     let counts = counts.map(|(count, name)| counted(count.unwrap_or(0), name));
-    let notes = notes.map_or_else(String::new, |notes| format!("; {notes}"));
     format!("sound: {}{notes}", counts.join(", "))
 }
 
