@@ -7,6 +7,7 @@
 use crate::core::threads::lock;
 use crate::core::time::Timestamp;
 use reqwest::header::HeaderMap;
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -171,7 +172,7 @@ impl Pacer {
 }
 
 /// The limits in one answer. Every part may be absent, zero or in the past.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RateLimit {
     /// The number of requests per hour.
     pub limit: Option<u64>,
@@ -180,6 +181,7 @@ pub struct RateLimit {
     /// The time when the oldest counted request no longer counts.
     pub reset_at: Option<Timestamp>,
     /// The wait before the next try; negative when the server's date has passed.
+    #[serde(skip)]
     pub retry_after_seconds: Option<i64>,
 }
 

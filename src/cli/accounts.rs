@@ -1,11 +1,14 @@
 //! `archiver accounts`: lists the accounts of the configuration, and how fresh and complete their archives are.
 
-use archiver::archive::{self, LockState};
+use std::path::Path;
+
+use archiver::archive::{self, ArchivedAccount, LockState};
 use archiver::config::Account;
 use archiver::core::account::AccountName;
 use archiver::core::time::Timestamp;
-use archiver::output::{Heading, RowWriter, Value};
-use archiver::query::{self, status};
+use archiver::output::{Heading, RowWriter};
+use archiver::query;
+use archiver::query::status::{self, Basis};
 
 use super::Context;
 use super::answer::{self, AnswerFlags};
@@ -37,26 +40,20 @@ check --account all` asks the API about the tokens.";
 pub(super) const COLUMNS: [&str; 6] =
     ["account", "team", "state", "fresh_at", "missing", "archive"];
 
-/// An account, and what is known of its archive.
-struct Row {
-    account: String,
-    team: Option<String>,
-    state: &'static str,
-    fresh_at: Option<String>,
-    /// What a sync or a question would miss.
-    missing: Option<String>,
-    archive: String,
-}
+/// An account and what is known of its archive, in the order of [`COLUMNS`].
+type Row = [Option<String>; 6];
+
+/// The column that says what a sync or a question would miss.
+const MISSING: usize = 4;
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;
-    flags.columns()?;
     let context = &match context.global.account.as_slice() {
-        [] => context.of_every_account()?,
+        [] => context.clone().of_every_account()?,
         _ => context.clone(),
     };
-    let rows = side_by_side(context.accounts().iter().collect(), |account: &Account| {
-        Row::new(&context.for_account(account), account.name)
+    let rows = side_by_side(context.accounts.iter().collect(), |account: &Account| {
+        row(&context.for_account(account), account.name)
     });
     let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
     answer::print(context, flags, |printer| {
@@ -64,7 +61,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         // A path is long, and an account tells which one it is.
         headings[5].rank = 50;
         let written = printer.header(&headings);
-        let write = |row: &Row| printer.row(&row.values());
+        let write = |row: &Row| printer.row(&row.each_ref().map(|it| it.as_deref().into()));
         let written = written.and_then(|()| rows.iter().try_for_each(write));
         written.map_err(query::Error::Write)
     })?;
@@ -73,62 +70,55 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             "no account is configured: all settings are at the top level of the configuration";
         context.terminal.note(text);
     }
-    let is_good = rows.iter().all(|row| row.missing.is_none());
+    let is_good = rows.iter().all(|row| row[MISSING].is_none());
     Ok(match is_good {
         false if flags.exit_code => Status::Found,
         _ => Status::Done,
     })
 }
 
-impl Row {
-    fn new(context: &Context, account: AccountName) -> Result<Self, Failure> {
-        let path = context.archive_path()?;
-        let mut row = Self {
-            account: account.to_string(),
-            team: None,
-            state: "complete",
-            fresh_at: None,
-            missing: None,
-            archive: path.display().to_string(),
-        };
-        if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&path) {
-            row.state = "missing";
-            row.missing = Some(format!(
-                "nothing is archived yet, run `archiver sync --account {account}`"
-            ));
-        } else if let Err(failure) = row.read(context) {
-            row.missing = Some(failure.message);
-            row.state = "unusable";
+fn row(context: &Context, account: AccountName) -> Result<Row, Failure> {
+    let path = context.archive_path()?;
+    let (mut team, mut fresh_at) = (None, None);
+    let (state, mut missing) = match read(context, &path) {
+        Ok((owner, basis)) => {
+            team = owner.team_uuid.or(owner.uuid);
+            fresh_at = basis.fresh_at.map(|at| at.to_string());
+            match basis.missing {
+                None => ("complete", None),
+                missing => ("incomplete", missing),
+            }
         }
-        if !context.config.names_token()? {
-            let missing = row.missing.map(|missing| format!("; {missing}"));
-            row.missing = Some(format!("no token{}", missing.unwrap_or_default()));
+        Err(_)
+            if matches!(
+                archive::expect_archive(&path),
+                Err(archive::Error::Missing { .. })
+            ) =>
+        {
+            let text = format!("nothing is archived yet, run `archiver sync --account {account}`");
+            ("missing", Some(text))
         }
-        Ok(row)
+        Err(failure) => ("unusable", Some(failure.message)),
+    };
+    if !context.config.names_token()? {
+        let others = missing.map(|missing| format!("; {missing}"));
+        missing = Some(format!("no token{}", others.unwrap_or_default()));
     }
+    let (account, state) = (account.to_string(), state.to_owned());
+    let path = path.display().to_string();
+    Ok([
+        Some(account),
+        team,
+        Some(state),
+        fresh_at,
+        missing,
+        Some(path),
+    ])
+}
 
-    fn read(&mut self, context: &Context) -> Result<(), Failure> {
-        let connection = context.open_archive_within(Some(MEMBER_WAIT))?;
-        let owner = archive::account(&connection)?.unwrap_or_default();
-        self.team = owner.team_uuid.or(owner.uuid);
-        let lock = LockState::of(&context.archive_path()?);
-        let basis = status::basis(&connection, &lock, Timestamp::now())?;
-        self.fresh_at = basis.fresh_at.map(|at| at.to_string());
-        if basis.missing.is_some() {
-            self.state = "incomplete";
-            self.missing = basis.missing;
-        }
-        Ok(())
-    }
-
-    fn values(&self) -> [Value<'_>; 6] {
-        [
-            Value::Text(&self.account),
-            self.team.as_deref().into(),
-            Value::Text(self.state),
-            self.fresh_at.as_deref().into(),
-            self.missing.as_deref().into(),
-            Value::Text(&self.archive),
-        ]
-    }
+fn read(context: &Context, path: &Path) -> Result<(ArchivedAccount, Basis), Failure> {
+    let connection = context.open_archive_within(Some(MEMBER_WAIT))?;
+    let owner = archive::account(&connection)?.unwrap_or_default();
+    let basis = status::basis(&connection, &LockState::of(path), Timestamp::now())?;
+    Ok((owner, basis))
 }

@@ -21,6 +21,7 @@ pub(super) struct AnswerFlags {
     pub(super) output: Format,
     /// These columns, comma-separated, in this order
     #[arg(long, value_name = "COLUMN", value_delimiter = ',', alias = "format")]
+    #[arg(value_parser = column)]
     pub(super) columns: Vec<String>,
     /// Leave out the header of tables, CSV and TSV
     #[arg(long, alias = "no-headers")]
@@ -29,12 +30,8 @@ pub(super) struct AnswerFlags {
     #[arg(long)]
     pub(super) csv_safe: bool,
     /// The time zone in which times are read and shown: UTC, local, Europe/Berlin, +02:00
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "UTC",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(allow_hyphen_values = true)]
     pub(super) tz: Zone,
     /// Exit with 10 when there are rows, with 0 when there are none, with 3 when missing actions could change that
     #[arg(long)]
@@ -44,27 +41,22 @@ pub(super) struct AnswerFlags {
     linked: bool,
 }
 
-impl AnswerFlags {
-    /// The names in `--columns`. An output format among them is an error.
-    pub(super) fn columns(&self) -> Result<&[String], Failure> {
-        for name in &self.columns {
-            if let Ok(format) = name.parse::<Format>() {
-                return Err(Failure::usage(format!(
-                    "--columns: `{format}` is an output format, not a column"
-                ))
-                .with_hint(format!("did you mean `-o {format}`?")));
-            }
-        }
-        Ok(&self.columns)
+/// A value of `--columns`.
+fn column(text: &str) -> Result<String, String> {
+    match text.parse::<Format>() {
+        Ok(format) => Err(format!("`{format}` is an output format, not a column")),
+        Err(_) => Ok(text.to_owned()),
     }
+}
 
+impl AnswerFlags {
     /// True when notes explain the answer. A check in a script prints nothing when it finds nothing.
     pub(super) fn is_explained(&self, context: &Context) -> bool {
         let is_check = self.exit_code && !context.terminal.shows_answers;
         self.output.is_for_people() && !is_check
     }
 
-    /// The exit status of an answer with this number of rows. What may be wrong is partial.
+    /// The exit status of an answer with this number of rows. An answer that may be wrong is partial.
     pub(super) fn status(&self, rows: u64, doubt: Doubt) -> Status {
         match (rows, doubt) {
             _ if !self.exit_code => Status::Done,
@@ -127,6 +119,29 @@ pub(super) fn tell_hidden(terminal: Terminal, columns: &[String], remedy: &str) 
     }
 }
 
+/// Prints a table for people among other texts. Returns the columns that did not fit.
+pub(super) fn print_table(
+    terminal: Terminal,
+    flags: Option<&AnswerFlags>,
+    sink: &mut dyn Write,
+    headings: &[Heading<'_>],
+    rows: &[Vec<Value<'_>>],
+) -> io::Result<Vec<String>> {
+    let options = Options {
+        width: terminal.width,
+        hides_columns: true,
+        is_colored: terminal.colors_answers,
+        no_header: flags.is_some_and(|flags| flags.no_header),
+        zone: flags.map(|flags| flags.tz.clone()).unwrap_or_default(),
+        ..Options::default()
+    };
+    let mut table = Writer::new(Format::Table, options, sink);
+    table.header(headings)?;
+    rows.iter().try_for_each(|row| table.row(row))?;
+    table.finish()?;
+    Ok(table.hidden().iter().map(ToString::to_string).collect())
+}
+
 /// Takes the rows of an answer, and passes on the chosen columns.
 ///
 /// A question ends at the first row that cannot be written. The reason is kept here for [`Printer::finished`].
@@ -166,7 +181,7 @@ impl<'a> Printer<'a> {
 
     /// The headings of the chosen columns. Where several have the same title, they are called by their names.
     fn choose<'h>(&mut self, headings: &[Heading<'h>]) -> Result<Vec<Heading<'h>>, Failure> {
-        self.chosen = match self.flags.columns()? {
+        self.chosen = match self.flags.columns.as_slice() {
             [] if self.flags.output.is_compact() => {
                 let is_shown = |index: &usize| headings[*index].rank != NOT_FOR_PEOPLE;
                 let shown: Vec<_> = (0..headings.len()).filter(is_shown).collect();
@@ -285,9 +300,16 @@ fn at<'a>(indexes: &[usize], values: &[Value<'a>]) -> Vec<Value<'a>> {
 }
 
 /// The first text that occurs a second time.
-fn twice<'a>(texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn twice<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = std::collections::HashSet::new();
-    texts.into_iter().find(|text| !seen.insert(*text))
+    texts.find(|text| !seen.insert(*text))
+}
+
+/// The failure for a flag that names a column which the answer does not have.
+pub(super) fn no_column(flag: &str, name: &str, headings: &[Heading<'_>]) -> Failure {
+    let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
+    let known = known.join(", ");
+    Failure::usage(format!("{flag}: `{name}` is not a column: use {known}"))
 }
 
 /// The indexes of the named columns. A name matches a name or a title, in any case and with or without underscores, as
@@ -297,15 +319,8 @@ fn choose(names: &[String], headings: &[Heading<'_>]) -> Result<Vec<usize>, Fail
         let is_named = |heading: &Heading<'_>| is_same_name(heading.name, name);
         let is_titled = |heading: &Heading<'_>| is_same_name(heading.title, name);
         let found = headings.iter().position(is_named);
-        found
-            .or_else(|| headings.iter().position(is_titled))
-            .ok_or_else(|| {
-                let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
-                Failure::usage(format!(
-                    "--columns: `{name}` is not a column: use {}",
-                    known.join(", ")
-                ))
-            })
+        let found = found.or_else(|| headings.iter().position(is_titled));
+        found.ok_or_else(|| no_column("--columns", name, headings))
     };
     names.iter().map(position).collect()
 }

@@ -1,6 +1,6 @@
 //! One sync, from the configuration to its result. `sync` and `daemon` both use it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,11 +47,11 @@ impl Attempt<'_> {
     /// Syncs on this thread, which writes the archive. The threads of the runtime use the network and decode answers.
     /// Calls `begin` once this sync holds the lock of the archive and has opened it.
     pub(super) fn perform(self, runtime: &Handle, begin: impl FnOnce()) -> Result<Done, Failure> {
-        let path: PathBuf = self.context.archive_path()?;
+        let path = self.context.archive_path()?;
         look_for_archive(self.context, &path, self.must_exist)?;
         let token = self.unless_given_up(self.context.token(self.cancellation))?;
-        let client = client(self.context, self.progress, self.pacer.clone(), token)?;
-        let client = Arc::new(client);
+        let pacer = self.pacer.clone();
+        let client = Arc::new(client(self.context, self.progress, pacer, token)?);
         let clock = self.settings.clock;
         let started_at = clock();
         let lock = ArchiveLock::acquire_unless(
@@ -92,9 +92,8 @@ impl Attempt<'_> {
     /// Returns `waited_for`, or an error when the sync was cancelled meanwhile.
     fn unless_given_up<T>(&self, waited_for: Result<T, Failure>) -> Result<T, Failure> {
         if self.cancellation.is_requested() {
-            return Err(stopped(
-                "stopped before the sync began; nothing was changed",
-            ));
+            let message = "stopped before the sync began; nothing was changed";
+            return Err(Failure::new(Status::Partial, message));
         }
         waited_for
     }
@@ -105,16 +104,13 @@ impl Attempt<'_> {
         store: &mut Store,
         path: &Path,
     ) -> Result<Report, Failure> {
-        let Self {
-            settings,
-            progress,
-            cancellation,
-            ..
-        } = self;
+        let cancellation = self.cancellation;
         tokio::select! {
-            report = sync::run(client, store, settings, *progress, cancellation) => {
+            report = sync::run(client, store, &self.settings, self.progress, cancellation) => {
                 report.map_err(|error| match cancellation.count() {
-                    1 if error.is_busy() => stopped_by_lock(),
+                    1 if error.is_busy() => {
+                        Failure::new(Status::Partial, STOPPED_BY_LOCK).with_hint(GO_ON)
+                    }
                     2.. if error.is_busy() => stopped_at_once(),
                     _ => kept_locked(path, error),
                 })
@@ -139,44 +135,31 @@ pub(super) fn look_for_archive(
         }
         Err(error) if error.is_unusable_archive() => Err(error.into()),
         // A later step opens the archive and reports other problems.
-        Ok(()) | Err(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 
 /// The failure of a sync whose archive existed before and is now missing.
 fn gone(path: &Path) -> Failure {
-    let failure = Failure {
-        status: Status::UnusableArchive,
-        ..Failure::failed(format!(
-            "the archive at {} is missing or empty; no new archive is started in its place",
-            path.display()
-        ))
-    };
-    failure.with_hint(
+    let path = path.display();
+    let message = format!(
+        "the archive at {path} is missing or empty; no new archive is started in its place"
+    );
+    Failure::new(Status::UnusableArchive, message).with_hint(
         "put the file back or mount its volume; to start a new archive, restart the daemon",
     )
 }
 
-/// The failure of a sync that was told to stop.
-fn stopped(message: &str) -> Failure {
-    Failure {
-        status: Status::Partial,
-        ..Failure::failed(message)
-    }
-}
-
 /// The failure of a sync that was told to stop twice, or did not stop in time.
 pub(super) fn stopped_at_once() -> Failure {
-    stopped("stopped at once; the archived actions are kept")
+    let message = "stopped at once; the archived actions are kept";
+    Failure::new(Status::Partial, message)
 }
 
-/// The failure of a sync that was told to stop while it waited for a lock.
-fn stopped_by_lock() -> Failure {
-    stopped(
-        "stopped while another program kept the archive locked; the actions archived before are kept",
-    )
-    .with_hint("run it again: it continues where it stopped")
-}
+/// The message of a sync that was told to stop while it waited for a lock.
+const STOPPED_BY_LOCK: &str =
+    "stopped while another program kept the archive locked; the actions archived before are kept";
+const GO_ON: &str = "run it again: it continues where it stopped";
 
 /// Describes an upgrade, and the backup from which it can be undone.
 pub(super) fn upgraded(upgrade: &Upgrade) -> String {
@@ -242,28 +225,23 @@ pub(super) fn client(
     let from = format!("API {origin}, token from {}{passed_over}", token.source);
     context.terminal.detail(1, &from);
     let listener = progress.clone();
-    let client = Client::new(ClientSettings {
+    Ok(Client::new(ClientSettings {
         origin,
         token: token.secret,
         pacer,
         retry: RetryPolicy::default(),
         clock: Timestamp::now,
         on_event: Arc::new(move |event| listener.client_event(event)),
-    })?;
-    Ok(client)
+    })?)
 }
 
 /// The pace from the configuration.
 pub(super) fn pace(context: &Context) -> Pace {
-    let limits = context.config.file().limits;
-    let usual = Pace::default();
+    let (limits, usual) = (context.config.file().limits, Pace::default());
+    let (per_minute, per_hour) = (limits.requests_per_minute, limits.requests_per_hour);
     Pace {
-        requests_per_minute: limits
-            .requests_per_minute
-            .map_or(usual.requests_per_minute, Into::into),
-        requests_per_hour: limits
-            .requests_per_hour
-            .map_or(usual.requests_per_hour, Into::into),
+        requests_per_minute: per_minute.map_or(usual.requests_per_minute, Into::into),
+        requests_per_hour: per_hour.map_or(usual.requests_per_hour, Into::into),
         reserve: limits.reserve.unwrap_or(usual.reserve),
     }
 }
@@ -286,11 +264,7 @@ pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
         _ => "the archive is not complete",
     };
     let message = format!("{what}: {}", summary.message.as_deref().unwrap_or_default());
-    let failure = Failure {
-        status,
-        ..Failure::failed(message)
-    };
-    Err(failure.with_hint(hint(report)))
+    Err(Failure::new(status, message).with_hint(hint(report)))
 }
 
 /// The next step for the user after an incomplete sync.
@@ -300,7 +274,7 @@ fn hint(report: &Report) -> &'static str {
     }
     match report.errors().next() {
         Some(error) => error.hint(),
-        None if report.is_stopped => "run it again: it continues where it stopped",
+        None if report.is_stopped => GO_ON,
         None if !report.unknown_tags.is_empty() => {
             "correct the tag, or run it again once a droplet has the tag"
         }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use archiver::api::{self, SharedPacer, TokenScope};
+use archiver::api::{self, RateLimit, SharedPacer, TokenScope};
 use archiver::archive::{self, ArchivedAccount};
 use archiver::core::cancellation::Cancellation;
 use archiver::core::model::Account;
-use archiver::output::{self, Heading, Options, RowWriter, Value, Writer, visible, wrapped};
+use archiver::output::{Heading, Value, visible, wrapped};
 use archiver::query::status::grouped;
 use archiver::sync::Scope;
 use archiver::sync::access::{self, Access, Finding, Need, State, Verdict};
@@ -19,7 +19,7 @@ use super::progress::Progress;
 use super::runtime::{runtime, side_by_side};
 use super::scope::{self, ScopeFlags};
 use super::terminal::Terminal;
-use super::{Context, attempt, pager};
+use super::{Context, answer, attempt, pager};
 
 /// Flags of `archiver auth`.
 #[derive(clap::Args)]
@@ -122,12 +122,11 @@ struct Named<'a> {
 }
 
 fn print_json(context: &Context, answers: &[Result<Answer, Failure>]) -> Result<Status, Failure> {
-    if !context.has_several() {
-        let mut printed = answers.iter().flatten();
-        let printed = printed.next().map(|it| pager::print_json(context, it));
-        return printed.unwrap_or(Ok(Status::Done));
+    if let [answer] = answers {
+        let answer = answer.as_ref();
+        return answer.map_or(Ok(Status::Done), |it| pager::print_json(context, it));
     }
-    let named = context.accounts().iter().zip(answers);
+    let named = context.accounts.iter().zip(answers);
     let named = named.map(|(account, answer)| Named {
         name: account.name.to_string(),
         error: answer.as_ref().err().map(|it| it.message.as_str()),
@@ -149,7 +148,7 @@ struct Answer {
     /// The team of the archive. `None` when the archive has no team, or no sync has recorded one yet.
     archive_team: Option<String>,
     archive_account: Option<String>,
-    quota: Quota,
+    quota: RateLimit,
     /// The scope of the sync, in words.
     sync: String,
     /// The smallest set of scopes for this sync.
@@ -158,15 +157,6 @@ struct Answer {
     /// The reason why a sync would not be complete, and the next step for the user.
     #[serde(skip)]
     failure: Option<Failure>,
-}
-
-/// The rate limit, as the API reports it.
-#[derive(Serialize)]
-struct Quota {
-    limit: Option<u64>,
-    remaining: Option<u64>,
-    /// The time when the oldest counted request stops counting.
-    reset_at: Option<String>,
 }
 
 impl Answer {
@@ -181,7 +171,6 @@ impl Answer {
         let access = runtime()?.block_on(access::check(&client, &scope));
         progress.finish();
         let failure = failure(&access, &scope, &pinned);
-        let limit = client.rate_limit();
         Ok(Self {
             api: context.origin()?.to_string(),
             token_source,
@@ -191,11 +180,7 @@ impl Answer {
             account: access.account,
             archive_team: pinned.team_uuid,
             archive_account: pinned.uuid,
-            quota: Quota {
-                limit: limit.limit,
-                remaining: limit.remaining,
-                reset_at: limit.reset_at.map(|at| at.to_string()),
-            },
+            quota: client.rate_limit(),
             sync: scope::in_words(&scope),
             scopes: access.findings,
             failure,
@@ -210,9 +195,8 @@ impl Answer {
         let unknown = self.scopes.iter().filter(|it| it.state == State::Unknown);
         for Finding { scope, reason, .. } in unknown {
             let reason = reason.as_deref().unwrap_or_default();
-            terminal.warning(&format!(
-                "cannot tell whether the token has {scope}: {reason}"
-            ));
+            let text = format!("cannot tell whether the token has {scope}: {reason}");
+            terminal.warning(&text);
         }
         Ok(Status::Done)
     }
@@ -247,7 +231,7 @@ impl Answer {
                 lines.push(("team", joined(", ", [team.name.clone(), team.uuid.clone()])));
             }
         }
-        lines.extend(quota(&self.quota).map(|text| ("quota", text)));
+        lines.extend(quota(self.quota).map(|text| ("quota", text)));
         let (sync, needs) = (&self.sync, listed(&self.ask_for));
         let sync = format!("of {sync}: needs {needs}, and nothing else");
         lines.push(("sync", sync));
@@ -255,15 +239,8 @@ impl Answer {
     }
 
     fn print_scopes(&self, terminal: Terminal, sink: &mut dyn Write) -> io::Result<()> {
-        let options = Options {
-            width: terminal.width,
-            hides_columns: true,
-            is_colored: terminal.colors_answers,
-            ..Options::default()
-        };
-        let mut table = Writer::new(output::Format::Table, options, sink);
-        table.header(&["scope", "token", "sync", "for"].map(Heading::plain))?;
-        for finding in &self.scopes {
+        let headings = ["scope", "token", "sync", "for"].map(Heading::plain);
+        let rows = self.scopes.iter().map(|finding| {
             let has = match finding.state {
                 State::Granted => "has it",
                 State::Missing => "lacks it",
@@ -273,60 +250,50 @@ impl Answer {
                 Need::Required => "needs it",
                 Need::Useful => "can use it",
             };
-            table.row(&[
-                Value::Text(finding.scope.name()),
-                Value::Text(has),
-                Value::Text(need),
-                Value::Text(finding.purpose),
-            ])?;
-        }
-        table.finish()
+            let texts = [finding.scope.name(), has, need, finding.purpose];
+            texts.map(Value::Text).to_vec()
+        });
+        let rows: Vec<_> = rows.collect();
+        answer::print_table(terminal, None, sink, &headings, &rows).map(drop)
     }
 }
 
 /// The account of the archive. The archive may not exist yet, or need an upgrade by the next sync.
 fn pinned_account(context: &Context) -> Result<ArchivedAccount, Failure> {
     let read = archive::open_read_only(&context.archive_path()?);
-    match read.and_then(|connection| archive::account(&connection)) {
-        Ok(account) => Ok(account.unwrap_or_default()),
-        Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => {
-            Ok(ArchivedAccount::default())
-        }
+    let read = read.and_then(|connection| archive::account(&connection));
+    match &read {
+        Ok(_) | Err(archive::Error::Missing { .. } | archive::Error::Older { .. }) => {}
         Err(error) => {
             let text = format!("cannot read the account of the archive: {error}");
             context.terminal.warning(&text);
-            Ok(ArchivedAccount::default())
         }
     }
+    Ok(read.ok().flatten().unwrap_or_default())
 }
 
 /// The reason why a sync with this token would not be complete, and the next step for the user.
 fn failure(access: &Access, scope: &Scope, pinned: &ArchivedAccount) -> Option<Failure> {
     match access.verdict() {
-        Verdict::Lacking(missing) => Some(lacking(&missing, access, scope)),
+        Verdict::Lacking(missing) => {
+            let (missing, scope) = (listed(&missing), scope::in_words(scope));
+            let message = format!("the token lacks {missing}, which a sync of {scope} needs");
+            let needed = listed(&access.smallest_set());
+            let hint = format!("make one with {needed} at {TOKENS_PAGE}");
+            Some(Failure::new(Status::Unauthorized, message).with_hint(hint))
+        }
         Verdict::Failed(error) => Some(failed(error)),
         Verdict::Enough => {
-            let own = access.account.as_ref();
-            let conflict = own.and_then(|own| pinned.conflict(own))?;
+            let conflict = pinned.conflict(access.account.as_ref()?)?;
             let hint = "use a token of that owner, or another archive with --db";
-            Some(refused(conflict, hint))
+            Some(Failure::new(Status::Unauthorized, conflict).with_hint(hint))
         }
     }
 }
 
-fn lacking(missing: &[TokenScope], access: &Access, scope: &Scope) -> Failure {
-    let s = if missing.len() == 1 { "" } else { "s" };
-    let (missing, scope) = (listed(missing), scope::in_words(scope));
-    let needed = listed(&access.smallest_set());
-    refused(
-        format!("the token lacks the scope{s} {missing}, which a sync of {scope} needs"),
-        &format!("make one with {needed} at {TOKENS_PAGE}"),
-    )
-}
-
 fn failed(error: &api::Error) -> Failure {
     if error.is_unauthorized() {
-        return refused(error.to_string(), error.hint());
+        return Failure::new(Status::Unauthorized, error.to_string()).with_hint(error.hint());
     }
     let hint = match error.status() {
         Some(403) => "another server refused, not the API: check --api-url and the proxy settings",
@@ -339,23 +306,10 @@ fn failed(error: &api::Error) -> Failure {
     Failure::failed(message).with_hint(hint)
 }
 
-/// The failure for a token that does not suffice.
-fn refused(message: String, hint: &str) -> Failure {
-    Failure {
-        status: Status::Unauthorized,
-        message,
-        hint: Some(hint.to_owned()),
-    }
-}
-
-/// The names of the scopes as a list in words.
+/// The names of the scopes, of which a sync needs one or two.
 fn listed(scopes: &[TokenScope]) -> String {
     let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-    match names.as_slice() {
-        [] => "no scope".to_owned(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+    names.join(" and ")
 }
 
 /// Joins the texts that are present and not empty.
@@ -365,7 +319,7 @@ fn joined<const N: usize>(separator: &str, parts: [Option<String>; N]) -> String
     parts.join(separator)
 }
 
-fn quota(quota: &Quota) -> Option<String> {
+fn quota(quota: RateLimit) -> Option<String> {
     let left = grouped(quota.remaining?);
     let limit = quota.limit.map(|limit| format!(" of {}", grouped(limit)));
     let limit = limit.unwrap_or_default();
@@ -381,10 +335,10 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(joined(", ", [text("a"), None, text(""), text("b")]), "a, b");
         let said = |limit, remaining| {
-            quota(&Quota {
+            quota(RateLimit {
                 limit,
                 remaining,
-                reset_at: None,
+                ..RateLimit::default()
             })
         };
         assert_eq!(

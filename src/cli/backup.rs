@@ -1,10 +1,10 @@
 //! `archiver backup`: copies the archive to a new file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use archiver::archive::{self, Copied};
+use archiver::archive;
 use archiver::query::status::grouped;
-use serde::Serialize;
+use serde_json::json;
 
 use super::Context;
 use super::exit::{Failure, Status};
@@ -44,16 +44,6 @@ To restore: let no sync run, put the copy in the place of the archive, and sync.
 Exit status: 0 copied; 1 failed, and no copy is left, unless it says that it cannot write the answer: then FILE exists \
 and is complete; 2 FILE, or a FILE-wal, -shm or -journal of an earlier database, exists already; 6 no usable archive.";
 
-/// The report on the copy, for scripts.
-#[derive(Serialize)]
-struct Document<'a> {
-    path: String,
-    bytes: u64,
-    schema_version: i64,
-    actions: u64,
-    rows: &'a std::collections::BTreeMap<String, u64>,
-}
-
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let archive = context.archive_path()?;
     let target = context.config.environment().in_full(&arguments.file)?;
@@ -61,30 +51,23 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let signals = stop_signals(Hangup::Stops, None)?;
     let copied = archive::back_up(&archive, &target, &signals.cancellation)?;
     let actions = copied.rows.get("actions").copied().unwrap_or(0);
-    context
-        .terminal
-        .detail(1, &words(&copied, &target, actions));
-    match arguments.output {
-        DocumentFormat::Text => Ok(Status::Done),
-        DocumentFormat::Json => print_json(
-            context,
-            &Document {
-                path: target.display().to_string(),
-                bytes: copied.bytes,
-                schema_version: copied.schema_version,
-                actions,
-                rows: &copied.rows,
-            },
-        ),
-    }
-}
-
-fn words(copied: &Copied, target: &Path, actions: u64) -> String {
-    format!(
+    let words = format!(
         "copied {} actions, {} bytes, schema version {}, to {}",
         grouped(actions),
         grouped(copied.bytes),
         copied.schema_version,
         target.display()
-    )
+    );
+    context.terminal.detail(1, &words);
+    if arguments.output == DocumentFormat::Text {
+        return Ok(Status::Done);
+    }
+    let document = json!({
+        "path": target.display().to_string(),
+        "bytes": copied.bytes,
+        "schema_version": copied.schema_version,
+        "actions": actions,
+        "rows": copied.rows,
+    });
+    print_json(context, &document)
 }

@@ -1,4 +1,4 @@
-//! What an answer is based on. Each reason why an answer may be wrong is one line on stderr, and they decide the exit
+//! The basis of an answer. Each reason why an answer may be wrong is one line on stderr, and decides about the exit
 //! status of `--exit-code`.
 //!
 //! `Context::open_archive` reads whether the archive is complete, so that no question forgets it.
@@ -25,18 +25,14 @@ pub(super) struct Basis(Arc<Mutex<Facts>>);
 struct Facts {
     /// `None` until an archive is open.
     archive: Option<status::Basis>,
-    remarks: Vec<Remark>,
+    /// Lines about the droplets of the answer.
+    remarks: Vec<String>,
+    /// True when a remark says that an answer without rows may be wrong.
+    is_doubtful: bool,
     is_about_absence: bool,
 }
 
-/// A line about the droplets of an answer.
-struct Remark {
-    text: String,
-    /// True when an answer without rows may be wrong.
-    is_doubt: bool,
-}
-
-/// What may be wrong because actions are missing.
+/// The part of an answer that may be wrong because actions are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
     Nothing,
@@ -77,10 +73,8 @@ impl Basis {
         }
         let unarchived = query::not_archived(connection, droplets)?;
         if !unarchived.is_empty() {
-            facts.remarks.push(Remark {
-                text: in_words(connection, &unarchived)?,
-                is_doubt: are_named,
-            });
+            facts.remarks.push(in_words(connection, &unarchived)?);
+            facts.is_doubtful |= are_named;
         }
         Ok(())
     }
@@ -94,7 +88,7 @@ impl Basis {
         let facts = lock(&self.0);
         match facts.missing() {
             Some(_) if facts.is_about_absence => Doubt::Rows,
-            None if !facts.remarks.iter().any(|remark| remark.is_doubt) => Doubt::Nothing,
+            None if !facts.is_doubtful => Doubt::Nothing,
             _ => Doubt::NoRows,
         }
     }
@@ -105,9 +99,7 @@ impl Basis {
         if let Some(missing) = facts.missing() {
             terminal.warning(&format!("archive incomplete: {missing}"));
         }
-        for remark in &facts.remarks {
-            terminal.warning(&remark.text);
-        }
+        terminal.warnings(&facts.remarks);
     }
 
     /// Prints the age of an old archive.
@@ -117,8 +109,7 @@ impl Basis {
             return;
         };
         if age.is_none_or(|seconds| seconds > OLD_SECONDS) {
-            let text = format!("the last complete sync began {}", ago(age));
-            terminal.note(&text);
+            terminal.note(&format!("the last complete sync began {}", ago(age)));
         }
     }
 }
@@ -140,11 +131,9 @@ fn in_words(connection: &Connection, droplets: &[DropletId]) -> Result<String, F
     let how = if is_in_part { " completely" } else { "" };
     let ids: Vec<_> = droplets.iter().map(ToString::to_string).collect();
     let number = counted(ids.len() as u64, "droplet");
-    Ok(match ids.as_slice() {
-        [id] => format!("droplet {id} is not archived{how}"),
-        [..] if ids.len() <= MOST => {
-            format!("{number} are not archived{how}: {}", ids.join(", "))
-        }
-        [..] => format!("{number} are not archived{how}"),
+    Ok(match ids.len() {
+        1 => format!("droplet {} is not archived{how}", ids[0]),
+        2..=MOST => format!("{number} are not archived{how}: {}", ids.join(", ")),
+        _ => format!("{number} are not archived{how}"),
     })
 }

@@ -4,7 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use archiver::config::template::{self, quoted};
-use archiver::config::{Config, Flags, Setting};
+use archiver::config::{Config, Environment, Flags, Setting};
+use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::daemon::schedule::Schedule;
 use archiver::output::{Heading, RowWriter, Value};
@@ -13,7 +14,9 @@ use clap::Subcommand;
 
 use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status, unless_closed};
-use super::{Context, Start};
+use super::terminal::Terminal;
+use super::written::Written;
+use super::{Context, Global};
 
 /// Flags of `archiver config`.
 #[derive(clap::Args)]
@@ -62,19 +65,23 @@ token is read, and neither a token, nor a command that prints one, nor a ping UR
 /// The columns of `show`; the first one where there are several accounts.
 pub(super) const COLUMNS: [&str; 4] = ["account", "key", "value", "source"];
 
-pub(super) fn run(start: Start, arguments: &Arguments) -> Result<Status, Failure> {
+pub(super) fn run(
+    arguments: &Arguments,
+    global: Global,
+    environment: Environment,
+    terminal: Terminal,
+    written: Written,
+) -> Result<Status, Failure> {
+    let place = || Config::place(global.config.as_deref(), &environment);
     match &arguments.what {
-        What::Init => init(&start),
-        What::Show(flags) => show(&start.context()?, flags),
-        What::Path => {
-            let path = Config::place(start.global.config.as_deref(), &start.environment)?.value;
-            unless_closed(writeln!(io::stdout(), "{}", path.display()))
-        }
+        What::Init => init(&place()?.value, terminal),
+        What::Path => unless_closed(writeln!(io::stdout(), "{}", place()?.value.display())),
+        What::Show(flags) => Context::new(global, environment, terminal, written)
+            .and_then(|context| show(&context, flags)),
     }
 }
 
 fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
-    flags.columns()?;
     let global = &context.global;
     let given = Flags {
         config: global.config.as_deref(),
@@ -95,9 +102,9 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
         for (account, Setting { key, value, source }) in &rows {
             let source = source.to_string();
             let row = [
-                (account.as_ref()).map_or(Value::Null, |account| Value::Text(account.as_str())),
+                account.as_ref().map(AccountName::as_str).into(),
                 Value::Text(key),
-                value.as_deref().map_or(Value::Null, Value::Text),
+                value.as_deref().into(),
                 Value::Text(&source),
             ];
             written = written.and_then(|()| printer.row(&row[skipped..]));
@@ -107,21 +114,18 @@ fn show(context: &Context, flags: &AnswerFlags) -> Result<Status, Failure> {
     Ok(flags.status(printed.rows, context.basis.doubt()))
 }
 
-fn init(start: &Start) -> Result<Status, Failure> {
-    let path = Config::place(start.global.config.as_deref(), &start.environment)?.value;
+fn init(path: &Path, terminal: Terminal) -> Result<Status, Failure> {
     if path.symlink_metadata().is_ok() {
-        return Err(template::exists(&path).into());
+        return Err(template::exists(path).into());
     }
-    let is_asked = start.terminal.is_interactive && io::stdin().is_terminal();
+    let is_asked = terminal.is_interactive && io::stdin().is_terminal();
     let mut set = Vec::new();
     for (words, usual, keys) in QUESTIONS.iter().filter(|_| is_asked) {
-        set.extend(question(words, usual, *keys, &path)?);
+        set.extend(question(words, usual, *keys, path)?);
     }
-    let text = template::text(&set, &path)?;
-    template::create(&path, &text)?;
-    start
-        .terminal
-        .detail(0, &format!("wrote {}", path.display()));
+    let text = template::text(&set, path)?;
+    template::create(path, &text)?;
+    terminal.detail(0, &format!("wrote {}", path.display()));
     Ok(Status::Done)
 }
 
@@ -211,7 +215,6 @@ fn refusal(keys: &[(&'static str, String)], text: &str, path: &Path) -> Option<S
 mod tests {
     use super::*;
     use archiver::api::Pace;
-    use archiver::config::Environment;
     use archiver::core::time::parse_duration;
 
     use crate::cli::attempt::{CONCURRENCY, DAY_SECONDS, HOUR_SECONDS};

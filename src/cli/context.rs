@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use archiver::api::Origin;
 use archiver::archive::{self, LockWait};
-use archiver::config::{self, Account, Config, Patience, Token, sharing_a_token};
+use archiver::config::{self, Account, Config, Environment, Patience, Token, sharing_a_token};
 use archiver::core::account::{ALL, AccountName};
 use archiver::core::cancellation::Cancellation;
 use archiver::query::Stranger;
@@ -30,10 +30,10 @@ pub(super) struct Context {
     pub(super) global: Global,
     /// The settings of the only account; of several accounts, those of the top level.
     pub(super) config: Config,
-    /// The selected accounts, by name; none where the top level is meant.
+    /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
     pub(super) accounts: Arc<[Account]>,
     pub(super) terminal: Terminal,
-    /// What the answer of a question is based on.
+    /// The basis of the answer to a question.
     pub(super) basis: Basis,
     pub(super) written: Written,
     /// Set where the answer is a part of one about several accounts.
@@ -49,16 +49,16 @@ pub(super) struct Member {
 }
 
 impl Context {
-    /// Selects the accounts of a configuration.
+    /// Reads the configuration, and selects its accounts. Refuses settings for one account where several are selected.
     pub(super) fn new(
         global: Global,
-        loaded: Config,
+        environment: Environment,
         terminal: Terminal,
         written: Written,
     ) -> Result<Self, Failure> {
-        let by_variable = loaded.environment().path("ARCHIVER_DB");
-        let has_archive = global.db.is_some() || by_variable.is_some();
-        let accounts = loaded.select(&global.account, has_archive)?;
+        let by_variable = environment.path("ARCHIVER_DB").is_some();
+        let loaded = Config::load(global.config.as_deref(), environment)?;
+        let accounts = loaded.select(&global.account, by_variable || global.db.is_some())?;
         let config = match accounts.as_slice() {
             [only] => only.config.clone(),
             _ => loaded,
@@ -72,57 +72,37 @@ impl Context {
             written,
             member: None,
         };
-        context.without_what_is_for_one()
-    }
-
-    /// Refuses settings for one account where several are selected.
-    fn without_what_is_for_one(self) -> Result<Self, Failure> {
-        if self.global.db.is_some() {
-            self.refuse_several("--db names one archive", USE_ONE)?;
+        if context.global.db.is_some() {
+            context.refuse_several("--db names one archive", USE_ONE)?;
         }
-        if self.config.environment().path("ARCHIVER_DB").is_some() {
+        if by_variable {
             let hint = "use --account NAME, or unset ARCHIVER_DB";
-            self.refuse_several("ARCHIVER_DB names one archive", hint)?;
+            context.refuse_several("ARCHIVER_DB names one archive", hint)?;
         }
-        if self.global.doctl_context.is_some() {
-            self.refuse_several("--doctl-context names one token", USE_ONE)?;
+        if context.global.doctl_context.is_some() {
+            context.refuse_several("--doctl-context names one token", USE_ONE)?;
         }
-        Ok(self)
+        Ok(context)
     }
 
     /// Reads the configuration again, and selects the accounts anew.
     pub(super) fn reload(&self) -> Result<Self, Failure> {
-        let (global, written) = (self.global.clone(), self.written.clone());
-        let loaded = Config::load(global.config.as_deref(), self.config.environment().clone())?;
-        Self::new(global, loaded, self.terminal, written)
+        let environment = self.config.environment().clone();
+        let written = self.written.clone();
+        Self::new(self.global.clone(), environment, self.terminal, written)
     }
 
     /// The context of every account of the configuration, whatever is selected by default.
-    pub(super) fn of_every_account(&self) -> Result<Self, Failure> {
-        let loaded = Config::load(
-            self.global.config.as_deref(),
-            self.config.environment().clone(),
-        )?;
-        let accounts = match loaded.file().accounts.is_empty() {
-            true => Vec::new(),
-            false => loaded.select(&[ALL.to_owned()], false)?,
-        };
-        let every = Self {
-            accounts: accounts.into(),
-            config: loaded,
-            ..self.clone()
-        };
-        every.without_what_is_for_one()
-    }
-
-    /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
-    pub(super) fn accounts(&self) -> &[Account] {
-        &self.accounts
+    pub(super) fn of_every_account(mut self) -> Result<Self, Failure> {
+        if !self.accounts.is_empty() || !self.config.file().accounts.is_empty() {
+            self.global.account = vec![ALL.to_owned()];
+        }
+        self.reload()
     }
 
     /// The only selected account.
     pub(super) fn account(&self) -> Option<AccountName> {
-        match self.accounts() {
+        match &*self.accounts {
             [only] => Some(only.name),
             _ => None,
         }
@@ -141,7 +121,7 @@ impl Context {
     /// The context of each selected account; this one where there are not several.
     pub(super) fn of_each(&self) -> Vec<Self> {
         match self.has_several() {
-            true => (self.accounts().iter().map(|it| self.for_account(it))).collect(),
+            true => (self.accounts.iter().map(|it| self.for_account(it))).collect(),
             false => vec![self.clone()],
         }
     }
@@ -211,23 +191,16 @@ impl Context {
         let path = self.archive_path()?;
         let lock_wait = self.lock_wait(&path, &Cancellation::never(), longest);
         let opened = archive::open_read_only_unless(&path, &lock_wait);
-        let connection = opened.map_err(|error| self.unopened(&path, error))?;
+        let connection = opened.map_err(|error| match (self.terminal.account, error) {
+            // One of several accounts has a sync of its own.
+            (Some(name), error @ archive::Error::Missing { .. }) => Failure::from(error)
+                .with_hint(format!("run `archiver sync --account {name}` to create it")),
+            (_, error) => kept_locked(&path, error),
+        })?;
         if let Some(member) = &self.member {
             archive::limit_cache(&connection, member.cache_kib)?;
         }
         Ok(connection)
-    }
-
-    /// The failure for an archive that did not open. One of several accounts has a sync of its own.
-    fn unopened(&self, path: &Path, error: archive::Error) -> Failure {
-        let is_missing = matches!(error, archive::Error::Missing { .. });
-        let failure = kept_locked(path, error);
-        match self.terminal.account {
-            Some(name) if is_missing => {
-                failure.with_hint(format!("run `archiver sync --account {name}` to create it"))
-            }
-            _ => failure,
-        }
     }
 
     /// A wait for locks of other programs, which names these programs. It lasts `longest`, or a minute.

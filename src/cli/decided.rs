@@ -33,33 +33,24 @@ impl<'a> Decided<'a> {
     }
 
     pub(super) fn duration_seconds(&self, context: &Context) -> Result<i64, Failure> {
-        match parse_duration(self.text) {
-            Ok(seconds) if seconds >= 0 => Ok(seconds),
-            Ok(_) => Err(self.refused(context, &"it is negative")),
-            Err(error) => Err(self.refused(context, &error)),
-        }
+        parse_duration(self.text).map_err(|error| self.refused(context, &error))
     }
 
     pub(super) fn parsed<T: FromStr<Err: Display>>(&self, context: &Context) -> Result<T, Failure> {
-        let parsed = self.text.parse::<T>();
-        parsed.map_err(|error| self.refused(context, &error))
+        (self.text.parse()).map_err(|error| self.refused(context, &error))
     }
 
     /// The error for an invalid value, with its place.
     pub(super) fn refused(&self, context: &Context, reason: &dyn Display) -> Failure {
         // The reason quotes the value.
-        let reason: &dyn Display = if looks_like_secret(self.text) {
-            &"its value is invalid, and not shown: it looks like a token or an address"
-        } else {
-            reason
+        let reason: &dyn Display = match looks_like_secret(self.text) {
+            true => &"its value is invalid, and not shown: it looks like a token or an address",
+            false => reason,
         };
-        match self.is_flag {
-            true => {
-                let name = self.key.rsplit('.').next().unwrap_or(self.key);
-                let flag = name.replace('_', "-");
-                Failure::usage(format!("--{flag}: {reason}"))
-            }
-            false => context.config.invalid(self.key, reason).into(),
+        if !self.is_flag {
+            return context.config.invalid(self.key, reason).into();
         }
+        let name = self.key.rsplit('.').next().unwrap_or(self.key);
+        Failure::usage(format!("--{}: {reason}", name.replace('_', "-")))
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let mut droplets = query::inventory(&connection, &filter, now)?;
         droplets.retain(|droplet| states.has(state_of(droplet)));
         let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
-        // What is not archived may decide the state of a droplet.
+        // An action that is not archived may decide the state of a droplet.
         let has_states = !states.is_anything();
         if has_states {
             own.basis.note_absence();
@@ -156,37 +156,30 @@ fn write(
     });
     rows.header(&headings)?;
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
-    droplets.iter().try_for_each(|droplet| {
-        let values = values(droplet, is_json);
-        rows.row(&values.each_ref().map(Value::from))
-    })
-}
-
-/// The values in the order of [`COLUMNS`]. Without JSON, a list is a text such as `one, two`.
-fn values(droplet: &KnownDroplet, is_json: bool) -> [Cell; 14] {
-    let text = |text: Option<&String>| text.map_or(Cell::Null, |text| Cell::Text(text.clone()));
+    // Without JSON, a list is a text such as `one, two`.
     let list = |texts: &[String]| match texts {
         _ if is_json => Cell::Json(serde_json::json!(texts).to_string()),
         [] => Cell::Null,
         _ => Cell::Text(texts.join(", ")),
     };
-    let power = droplet.state.power;
-    let since = droplet.state.since.map(|since| since.to_string());
-    let certainty = droplet.state.certainty().map(str::to_owned);
-    [
-        Cell::Integer(droplet.id),
-        text(droplet.name.as_ref()),
-        list(&droplet.former_names),
-        text(droplet.region_slug.as_ref()),
-        text(droplet.size_slug.as_ref()),
-        list(&droplet.tags),
-        text(droplet.created_at.as_ref()),
-        Cell::Text(state_of(droplet).to_owned()),
-        text(since.as_ref()),
-        text(certainty.as_ref()),
-        text(droplet.last_action.as_ref()),
-        text(droplet.last_action_at.as_ref()),
-        Cell::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
-        text(since.as_ref().filter(|_| power == Power::Gone)),
-    ]
+    droplets.iter().try_for_each(|droplet| {
+        let since = droplet.state.since.map(|since| since.to_string());
+        let since = since.as_deref();
+        rows.row(&[
+            Value::Integer(droplet.id),
+            droplet.name.as_deref().into(),
+            Value::from(&list(&droplet.former_names)),
+            droplet.region_slug.as_deref().into(),
+            droplet.size_slug.as_deref().into(),
+            Value::from(&list(&droplet.tags)),
+            droplet.created_at.as_deref().into(),
+            Value::Text(state_of(droplet)),
+            since.into(),
+            droplet.state.certainty().into(),
+            droplet.last_action.as_deref().into(),
+            droplet.last_action_at.as_deref().into(),
+            Value::Integer(i64::try_from(droplet.actions).unwrap_or(i64::MAX)),
+            since.filter(|_| droplet.state.power == Power::Gone).into(),
+        ])
+    })
 }

@@ -1,8 +1,8 @@
 //! Maps outcomes to exit statuses, and errors to messages with a hint.
 
+use std::fmt::Display;
 use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 
 use archiver::api;
 use archiver::archive;
@@ -50,19 +50,11 @@ impl Status {
 
     /// The status for several accounts: the one that all have, else partial.
     pub(super) fn of_several(statuses: impl IntoIterator<Item = Self>) -> Self {
-        // All are told, also after one that differs.
-        let statuses: Vec<_> = statuses.into_iter().collect();
-        let first = statuses.first().copied().unwrap_or(Self::Done);
-        match statuses.iter().all(|status| status.code() == first.code()) {
-            true => first,
+        let both = |one: Self, other: Self| match one.code() == other.code() {
+            true => one,
             false => Self::Partial,
-        }
-    }
-}
-
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        Self::from(status.code())
+        };
+        statuses.into_iter().reduce(both).unwrap_or(Self::Done)
     }
 }
 
@@ -93,7 +85,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn new(status: Status, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: Status, message: impl Into<String>) -> Self {
         Self {
             status,
             message: message.into(),
@@ -105,11 +97,6 @@ impl Failure {
         Self::new(Status::Usage, message)
     }
 
-    /// The archive does not know a name or a value of the question.
-    pub(super) fn unknown(message: impl Into<String>) -> Self {
-        Self::new(Status::Unknown, message)
-    }
-
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self::new(Status::Failed, message)
     }
@@ -117,6 +104,14 @@ impl Failure {
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// With its subject in front.
+    pub(super) fn about(self, subject: impl Display) -> Self {
+        Self {
+            message: format!("{subject}: {}", self.message),
             ..self
         }
     }
@@ -180,16 +175,11 @@ pub(super) fn lock_holders(path: &Path) -> String {
 
 /// The failure for an error of the archive. It names the programs that keep the archive locked.
 pub(super) fn kept_locked(path: &Path, error: archive::Error) -> Failure {
-    let is_busy = error.is_busy();
-    let mut failure = Failure::from(error);
-    if is_busy {
-        failure.message = format!(
-            "the archive is kept locked by {}: {}",
-            lock_holders(path),
-            failure.message
-        );
+    if !error.is_busy() {
+        return error.into();
     }
-    failure
+    let holders = lock_holders(path);
+    Failure::from(error).about(format!("the archive is kept locked by {holders}"))
 }
 
 impl From<api::Error> for Failure {
@@ -236,17 +226,11 @@ impl From<lake::Error> for Failure {
         let (status, hint) = match &error {
             lake::Error::Refused { hint, .. } => (Status::Usage, Some(*hint)),
             lake::Error::Busy(_) => (Status::Locked, Some("wait until it has ended")),
-            lake::Error::File { source, .. } => match source.kind() {
-                io::ErrorKind::NotADirectory => {
-                    let hint = "choose another folder, or remove what is there";
-                    (Status::Usage, Some(hint))
-                }
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    let hint = "make room and export again; the folder shows what it did before";
-                    (Status::Failed, Some(hint))
-                }
-                _ => (Status::Failed, None),
-            },
+            lake::Error::File { source, .. } if source.kind() == io::ErrorKind::NotADirectory => {
+                let hint = "choose another folder, or remove what is there";
+                (Status::Usage, Some(hint))
+            }
+            lake::Error::File { .. } => (Status::Failed, None),
         };
         Self::of(status, &error).hinted(hint)
     }
@@ -269,31 +253,28 @@ impl From<report::Error> for Failure {
     }
 }
 
+const TAGS: &str =
+    "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none";
+const ALL_ACTIONS: &str =
+    "`archiver sync --all` archives every action that the account's listing shows";
+const VERIFY: &str = "`archiver verify` says what is wrong, and what to do";
+
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         use query::Error;
-        let error = match error {
-            Error::Archive(error) => return error.into(),
-            error => error,
-        };
+        if let Error::Archive(error) = error {
+            return error.into();
+        }
         let (status, hint) = match &error {
-            Error::UnknownName { .. } => (Status::Unknown, ""),
-            Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, ""),
-            Error::UnknownTag { .. } => (
-                Status::Unknown,
-                "`archiver droplets` shows the tags; a sync whose token lacks `tag:read` sees none",
-            ),
-            Error::UnknownAction { .. } => (
-                Status::Failed,
-                "`archiver sync --all` archives every action that the account's listing shows",
-            ),
-            Error::Read(source) if archive::is_damage(source) => (
-                Status::UnusableArchive,
-                "`archiver verify` says what is wrong, and what to do",
-            ),
-            Error::Read(_) | Error::Write(_) | Error::Archive(_) => (Status::Failed, ""),
+            Error::UnknownName { .. } => (Status::Unknown, None),
+            Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, None),
+            Error::UnknownTag { .. } => (Status::Unknown, Some(TAGS)),
+            Error::UnknownAction { .. } => (Status::Failed, Some(ALL_ACTIONS)),
+            Error::Read(source) if archive::is_damage(source) => {
+                (Status::UnusableArchive, Some(VERIFY))
+            }
+            Error::Read(_) | Error::Write(_) | Error::Archive(_) => (Status::Failed, None),
         };
-        let hint = Some(hint).filter(|hint| !hint.is_empty());
         Self::of(status, &error).hinted(hint)
     }
 }

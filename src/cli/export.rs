@@ -117,9 +117,8 @@ fn check(context: &Context, folder: &Path) -> Result<Status, Failure> {
     }
     let rows = grouped(manifest.files.iter().map(|file| file.rows).sum());
     let files = counted(manifest.files.len() as u64, "file");
-    context
-        .terminal
-        .detail(1, &format!("checked {files}, {rows} rows"));
+    let text = format!("checked {files}, {rows} rows");
+    context.terminal.detail(1, &text);
     if is_interrupted {
         let note = "an export was stopped before its end: the next one goes on from there";
         context.terminal.note(note);

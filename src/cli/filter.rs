@@ -56,14 +56,14 @@ pub(super) struct FilterFlags {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// With --at: under way at some time from this long before until this long after
-    #[arg(long, value_name = "DURATION", requires = "at")]
-    around: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "at")]
+    around: Option<i64>,
     /// Took at least this long, such as 90s or 1h30m; an action in progress has lasted until now
-    #[arg(long, value_name = "DURATION")]
-    min_duration: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    min_duration: Option<i64>,
     /// Took at most this long
-    #[arg(long, value_name = "DURATION")]
-    max_duration: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    max_duration: Option<i64>,
     /// Only actions of droplets that no longer exist
     #[arg(long, conflicts_with = "existing")]
     gone: bool,
@@ -100,17 +100,17 @@ fn slip(flag: &str, error: impl Display) -> Failure {
     Failure::usage(format!("{flag}: {error}"))
 }
 
-/// The value of a duration flag, in seconds.
-fn seconds(flag: &'static str, text: Option<&str>) -> Result<Option<u64>, Failure> {
-    let seconds = text.map(parse_duration).transpose();
-    let seconds = seconds.map_err(|error| slip(flag, error))?;
-    Ok(seconds.map(i64::unsigned_abs))
-}
-
 impl FilterFlags {
     /// The filter that these flags describe. Times without an offset are in `zone`.
     pub(super) fn filter(&self, now: Timestamp, zone: &Zone) -> Result<Filter, Failure> {
-        let (since, until) = self.window(now, zone)?;
+        let (since, until) = match &self.during {
+            None => window([&self.since, &self.until], now, zone)?,
+            Some(text) => {
+                let period = parse_period(text, now, zone);
+                let period = period.map_err(|error| slip("--during", error))?;
+                (Some(period.since), Some(period.until))
+            }
+        };
         let seen_since = self.seen_since.as_deref();
         Ok(Filter {
             types: choice(&self.types),
@@ -123,25 +123,12 @@ impl FilterFlags {
             since,
             until,
             overlap: self.overlap(now, zone)?,
-            min_duration_seconds: seconds("--min-duration", self.min_duration.as_deref())?,
-            max_duration_seconds: seconds("--max-duration", self.max_duration.as_deref())?,
+            min_duration_seconds: self.min_duration.map(i64::unsigned_abs),
+            max_duration_seconds: self.max_duration.map(i64::unsigned_abs),
             gone: (self.gone || self.existing).then_some(self.gone),
             seen_since: seen_since.map(|text| seen(text, now, zone)).transpose()?,
             ..Filter::default()
         })
-    }
-
-    fn window(
-        &self,
-        now: Timestamp,
-        zone: &Zone,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
-        let Some(text) = &self.during else {
-            return window([&self.since, &self.until], now, zone);
-        };
-        let period = parse_period(text, now, zone);
-        let period = period.map_err(|error| slip("--during", error))?;
-        Ok((Some(period.since), Some(period.until)))
     }
 
     fn overlap(
@@ -154,8 +141,7 @@ impl FilterFlags {
         };
         let from = parse_since(text, now, zone).map_err(|error| slip("--at", error))?;
         let to = parse_until(text, now, zone).map_err(|error| slip("--at", error))?;
-        let around = seconds("--around", self.around.as_deref())?.unwrap_or(0);
-        let around = i64::try_from(around).unwrap_or(i64::MAX);
+        let around = self.around.unwrap_or(0);
         let from = from.saturating_add_seconds(-around);
         let to = to.saturating_add_seconds(around);
         // An instant is one second long, because an interval does not include its end.
@@ -215,7 +201,7 @@ pub(super) fn check(
     echo(context, filter, droplets.as_deref());
     if flags.exit_code {
         if let Some(unknown) = query::unknown(connection, filter)?.first() {
-            return Err(Failure::unknown(in_words(unknown, false)));
+            return Err(Failure::new(Status::Unknown, in_words(unknown, false)));
         }
         if let Some(why) = contradictions(filter, Timestamp::now()).into_iter().next() {
             return Err(Failure::usage(why));
@@ -243,7 +229,7 @@ pub(super) fn check_droplets(
     }
     let unseen = query::unseen_droplets(connection, droplets.unwrap_or_default())?;
     match unseen.first() {
-        Some(id) => Err(Failure::unknown(no_action_with("droplet", id))),
+        Some(id) => Err(Failure::new(Status::Unknown, no_action_with("droplet", id))),
         None => Ok(()),
     }
 }
@@ -266,11 +252,10 @@ pub(super) fn unresolved(
 fn echo(context: &Context, filter: &Filter, droplets: Option<&[DropletId]>) {
     const MOST_NAMED: usize = 50;
     let say = |text: String| context.terminal.detail(1, &text);
-    let or = |time: Option<Timestamp>, other: &str| {
-        time.map_or_else(|| other.to_owned(), |time| time.to_string())
-    };
     if filter.since.is_some() || filter.until.is_some() {
-        let (since, until) = (or(filter.since, "the beginning"), or(filter.until, "now"));
+        let text = |time: Timestamp| time.to_string();
+        let since = filter.since.map_or("the beginning".to_owned(), text);
+        let until = filter.until.map_or("now".to_owned(), text);
         say(format!("window: {since} .. {until} (UTC, without its end)"));
     }
     if let Some((from, to)) = filter.overlap {
@@ -298,16 +283,7 @@ fn is_droplet(connection: &Connection, name: &str) -> Result<bool, Failure> {
 pub(super) fn expect_types(
     connection: &Connection,
     words: &Choice<TypeSelector>,
-    now: Timestamp,
 ) -> Result<(), Failure> {
-    const OTHERS: [&str; 6] = [
-        "status",
-        "region",
-        "resource-type",
-        "during",
-        "since",
-        "tag",
-    ];
     let filter = Filter {
         types: Choice::any_of(words.any_of.iter().cloned()),
         ..Filter::default()
@@ -315,7 +291,8 @@ pub(super) fn expect_types(
     for Unseen { value: word, .. } in query::unknown(connection, &filter)? {
         let flag = match is_droplet(connection, &word)? {
             true => Some("droplet"),
-            false => flag_of(&word, &|flag| OTHERS.contains(&flag), now),
+            // These are no flags of `last`, or are no other than its types.
+            false => flag_of(&word, &|flag| !["by", "type", "state"].contains(&flag)),
         };
         if let Some(flag) = flag {
             let message = format!("`archiver last` takes types of actions, and `{word}` is none");

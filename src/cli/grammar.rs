@@ -16,21 +16,17 @@ pub(super) fn commands<'a>(root: &'a Command, words: &[String]) -> Vec<&'a Comma
     let mut is_value = false;
     for word in words.iter().skip(1).take_while(|word| *word != "--") {
         let was_value = std::mem::replace(&mut is_value, takes_value(&path, word));
-        let named = path
-            .last()
-            .and_then(|command| command.find_subcommand(word));
-        path.extend(named.filter(|_| !was_value));
+        let last = path.last().filter(|_| !was_value);
+        path.extend(last.and_then(|command| command.find_subcommand(word)));
     }
     path
 }
 
 /// The flags of a command, the global ones included.
 pub(super) fn flags<'a>(path: &[&'a Command]) -> impl Iterator<Item = &'a Arg> {
-    let (command, above) = path
-        .split_last()
-        .map_or((None, path), |(last, above)| (Some(*last), above));
-    let global = above.iter().copied().flat_map(Command::get_arguments);
-    let own = command.into_iter().flat_map(Command::get_arguments);
+    let (above, own) = path.split_at(path.len().saturating_sub(1));
+    let global = above.iter().flat_map(|command| command.get_arguments());
+    let own = own.iter().flat_map(|command| command.get_arguments());
     own.chain(global.filter(|flag| flag.is_global_set()))
 }
 
@@ -56,10 +52,8 @@ pub(super) fn path_of(arguments: &[impl AsRef<OsStr>], flag: &str) -> Option<Pat
         if argument == flag {
             return rest.next().map(PathBuf::from);
         }
-        let value = argument
-            .to_str()
-            .and_then(|text| text.strip_prefix(flag)?.strip_prefix('='));
-        if let Some(path) = value {
+        let text = argument.to_str().unwrap_or_default();
+        if let Some(path) = text.strip_prefix(flag).and_then(|it| it.strip_prefix('=')) {
             return Some(PathBuf::from(path));
         }
     }
@@ -106,15 +100,9 @@ pub(super) fn synonym(word: &str, has: impl Fn(&str) -> bool) -> Option<&'static
     found.map(|(meant, _)| *meant)
 }
 
-const STATES: [&str; 3] = ["on", "off", "unknown"];
-
 /// The flag whose values look like this word; `None` for a word that may be anything.
-pub(super) fn flag_of(
-    word: &str,
-    has: &dyn Fn(&str) -> bool,
-    now: Timestamp,
-) -> Option<&'static str> {
-    let zone = Zone::utc();
+pub(super) fn flag_of(word: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    let (now, zone) = (Timestamp::now(), Zone::utc());
     let each = |is_it: &dyn Fn(&str) -> bool| !word.is_empty() && word.split(',').all(is_it);
     let is_type = |word: &str| {
         let mut types = groups().iter().flat_map(|group| group.types);
@@ -131,16 +119,18 @@ pub(super) fn flag_of(
         ("by", each(&|word| word.parse::<Dimension>().is_ok())),
         ("type", each(&is_type)),
         ("status", each(&|word| STATUSES.contains(&word))),
-        ("state", each(&|word| STATES.contains(&word))),
+        (
+            "state",
+            each(&|word| ["on", "off", "unknown"].contains(&word)),
+        ),
         ("region", each(&is_region)),
         ("resource-type", each(&is_resource)),
         ("during", parse_period(word, now, &zone).is_ok()),
         ("since", parse_since(word, now, &zone).is_ok()),
         ("tag", word.contains(':')),
     ];
-    let sure = guesses
-        .into_iter()
-        .find(|(flag, is_it)| *is_it && has(flag));
+    let mut guesses = guesses.into_iter();
+    let sure = guesses.find(|(flag, is_it)| *is_it && has(flag));
     sure.map(|(flag, _)| flag)
 }
 
@@ -149,9 +139,8 @@ pub(super) fn flags_of(
     word: &str,
     next: Option<&String>,
     has: &dyn Fn(&str) -> bool,
-    now: Timestamp,
 ) -> Vec<String> {
-    let sure = flag_of(word, has, now);
+    let sure = flag_of(word, has);
     if has(word) && (next.is_some() || sure != Some("by")) {
         let value = next.map(|next| format!(" {}", quoted(next)));
         return vec![format!("--{word}{}", value.unwrap_or_default())];

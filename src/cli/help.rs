@@ -7,6 +7,8 @@ use clap::builder::StyledStr;
 use console::Term;
 use unicode_width::UnicodeWidthStr;
 
+use super::terminal::size;
+
 /// The commands by purpose. A test notices one that is missing.
 const GROUPS: [(&str, &str); 4] = [
     ("Archive", "sync daemon import"),
@@ -46,7 +48,7 @@ TMPDIR                                The folder for rows that wait for a pager.
 HOME, XDG_CONFIG_HOME, XDG_DATA_HOME  Where the files are.
 APPDATA                               Where doctl's configuration is, on Windows.";
 
-/// What `archiver help` does.
+/// The purpose of `archiver help`.
 pub(super) const HELP_OF_A_COMMAND: &str = "Show the help of a command";
 
 /// Longer lines are tiring to read.
@@ -55,13 +57,10 @@ const NARROWEST: usize = 20;
 
 /// The width of help and of other texts for people.
 pub(super) fn width(environment: &Environment) -> usize {
-    let columns = environment.text("COLUMNS");
-    let columns = columns.and_then(|columns| columns.parse().ok());
-    let of = |terminal: Term| Some(usize::from(terminal.size_checked()?.1));
+    let shown = Term::stdout().size_checked();
     // Help is often piped into a pager of the same terminal.
-    let width = columns
-        .or_else(|| of(Term::stdout()))
-        .or_else(|| of(Term::stderr()));
+    let shown = shown.or_else(|| Term::stderr().size_checked());
+    let width = size(environment, "COLUMNS", shown.map(|(_, columns)| columns));
     width.map_or(WIDEST, |width| width.clamp(NARROWEST, WIDEST))
 }
 

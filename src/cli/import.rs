@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use super::Context;
 use super::attempt::{look_for_archive, upgraded};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
-use super::progress::style;
+use super::pager::DocumentFormat;
+use super::progress::bar;
 use super::runtime::{Hangup, one_more, stop_signals};
-use super::sync::{SummaryFormat, overdue, wait};
+use super::sync::{duration, overdue};
 
 const AFTER_HELP: &str = "\
 FILE is a dump of `doctl ... -o json`, an answer of the API, JSON lines as `archiver query -o jsonl` writes them, or \
@@ -51,12 +52,12 @@ pub(super) struct Arguments {
     dry_run: bool,
     /// The longest wait for a sync, or for a program that keeps the archive locked, such as 60s [default: no wait for a
     /// sync, a minute for a program]
-    #[arg(long, value_name = "DURATION")]
-    wait: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
     /// The format of the summary: text, for people on stderr, or json, for scripts on stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     #[arg(hide_possible_values = true)]
-    output: SummaryFormat,
+    output: DocumentFormat,
 }
 
 /// The result of one file.
@@ -79,29 +80,23 @@ struct FileSummary {
 }
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let wait = arguments.wait.as_deref().map(wait).transpose()?;
-    let path = context.archive_path()?;
     let bars = MultiProgress::new();
-    let bar = match context.terminal.is_interactive && !context.terminal.is_quiet {
-        true => bars.add(ProgressBar::new(0).with_style(style("{bar:12} {wide_msg}"))),
-        false => ProgressBar::hidden(),
-    };
+    let bar = bar(context.terminal, &bars, "{bar:12} {wide_msg}");
     let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, &bars)))?;
     let mut session = Session {
         context,
-        path,
-        wait,
-        is_dry: arguments.dry_run,
+        arguments,
+        path: context.archive_path()?,
         cancellation: &signals.cancellation,
         bar,
         opened: None,
     };
     let started_at = Timestamp::now();
     let mut files = Vec::new();
-    let imported = session.import_all(&arguments.files, &mut files);
+    let imported = session.import_all(&mut files);
     let written = imported.and(session.close());
     session.bar.finish_and_clear();
-    if arguments.output == SummaryFormat::Json {
+    if arguments.output == DocumentFormat::Json {
         let text = as_json(&files, arguments.dry_run, started_at).to_string();
         unless_closed(writeln!(io::stdout(), "{}", visible_json(&text)))?;
     }
@@ -114,9 +109,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 /// The import of several files into one archive.
 struct Session<'a> {
     context: &'a Context,
+    arguments: &'a Arguments,
     path: PathBuf,
-    wait: Option<Duration>,
-    is_dry: bool,
     cancellation: &'a Cancellation,
     bar: ProgressBar,
     /// The archive, once a file has shown its first action, and its lock unless nothing is written.
@@ -126,12 +120,8 @@ struct Session<'a> {
 impl Session<'_> {
     /// Imports each file. A file that cannot be imported does not stop the others; an archive that cannot be written
     /// does.
-    fn import_all(
-        &mut self,
-        files: &[PathBuf],
-        results: &mut Vec<FileSummary>,
-    ) -> Result<(), Failure> {
-        for file in files {
+    fn import_all(&mut self, results: &mut Vec<FileSummary>) -> Result<(), Failure> {
+        for file in &self.arguments.files {
             if self.cancellation.is_requested() && !results.is_empty() {
                 break;
             }
@@ -164,7 +154,7 @@ impl Session<'_> {
             let text = format!("{} is the archive itself", file.display());
             return Err(import::Error::Refused(text));
         }
-        let lock_wait = (self.context).lock_wait(file, self.cancellation, self.wait);
+        let lock_wait = (self.context).lock_wait(file, self.cancellation, self.arguments.wait);
         Dump::open(file, &lock_wait, self.cancellation)
     }
 
@@ -178,10 +168,10 @@ impl Session<'_> {
 
     /// Opens the archive as a sync does. To show a result, copies it.
     fn open(&self) -> Result<(Store, Option<ArchiveLock>), Failure> {
-        let path = &self.path;
-        let lock_wait = (self.context).lock_wait(path, self.cancellation, self.wait);
+        let (path, wait) = (&self.path, self.arguments.wait);
+        let lock_wait = (self.context).lock_wait(path, self.cancellation, wait);
         let failed = |error| kept_locked(path, error);
-        if self.is_dry {
+        if self.arguments.dry_run {
             let copy = Store::rehearsal(path, &lock_wait).map_err(failed)?;
             return Ok((copy, None));
         }
@@ -189,7 +179,7 @@ impl Session<'_> {
         let lock = ArchiveLock::acquire_unless(
             path,
             Timestamp::now(),
-            self.wait.unwrap_or_default(),
+            wait.unwrap_or_default(),
             self.cancellation,
         )?;
         let store = Store::open_unless(path, false, &lock_wait).map_err(failed)?;
@@ -257,10 +247,9 @@ impl FileSummary {
             updated: import.recorded.updated,
             unchanged: import.recorded.unchanged,
             refused: import.refused,
-            failure: import.message.as_ref().map(|message| Failure {
-                status: Status::Partial,
-                message: format!("{path} was imported only in part: {message}"),
-                hint: None,
+            failure: import.message.as_ref().map(|message| {
+                let message = format!("{path} was imported only in part: {message}");
+                Failure::new(Status::Partial, message)
             }),
             path,
             sha256: import.sha256,
@@ -283,7 +272,7 @@ impl FileSummary {
 
 fn tell(context: &Context, arguments: &Arguments, files: &[FileSummary]) -> Result<(), Failure> {
     let terminal = context.terminal;
-    let is_json = arguments.output == SummaryFormat::Json;
+    let is_json = arguments.output == DocumentFormat::Json;
     for file in files {
         if file.refused > MOST_DESCRIBED {
             let more = counted(file.refused - MOST_DESCRIBED, "more row");
@@ -321,14 +310,13 @@ fn listener(context: &Context, bar: &ProgressBar, file: &str) -> impl FnMut(&Pro
 
 /// The exit status: that of the only file, or partial as soon as a file of several was imported. Shows all failures.
 fn verdict(context: &Context, files: &[FileSummary], written: Result<(), Failure>) -> Status {
-    let first = files.iter().find_map(|file| file.failure.as_ref());
-    let status = match (&written, first) {
+    let failures = files.iter().filter_map(|file| file.failure.as_ref());
+    let status = match (&written, failures.clone().next()) {
         (Err(failure), _) => failure.status,
         (_, Some(_)) if files.iter().any(|file| file.kind.is_some()) => Status::Partial,
         (_, Some(first)) => first.status,
         (_, None) => Status::Done,
     };
-    let failures = files.iter().filter_map(|file| file.failure.as_ref());
     for failure in failures.chain(written.as_ref().err()) {
         context.terminal.failure(failure);
     }

@@ -68,7 +68,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let answer = question.print(context, |own, rows| {
         let filter = union::known(own, filter.clone());
         let connection = own.open_archive()?;
-        filter::expect_types(&connection, &what, now)?;
+        filter::expect_types(&connection, &what)?;
         filter::check(own, flags, &connection, &filter)?;
         let last = query::last(&connection, &filter, now)?;
         let found = last.iter().filter(|last| last.action_id.is_some()).count();

@@ -59,10 +59,8 @@ fn pages() -> Vec<(String, Vec<u8>)> {
 
 /// Adds the page of a command, and those of the commands below it.
 fn add(command: Command, above: Option<&str>, pages: &mut Vec<(String, Vec<u8>)>) {
-    let name = command
-        .get_display_name()
-        .unwrap_or(command.get_name())
-        .to_owned();
+    let name = command.get_display_name();
+    let name = name.unwrap_or(command.get_name()).to_owned();
     for below in command.get_subcommands().filter(|it| !it.is_hide_set()) {
         add(below.clone(), Some(&name), pages);
     }
@@ -87,17 +85,10 @@ fn page(command: Command, name: &str, above: Option<&str>, text: &mut Vec<u8>) -
     let has_commands = command.has_subcommands();
     let has_flags = command.get_arguments().any(|it| !it.is_hide_set());
     // `render_title` leaves out an empty date, and takes what follows for it.
-    let version = env!("CARGO_PKG_VERSION");
-    writeln!(
-        text,
-        ".TH {} 1 \"\" \"archiver {version}\" archiver",
-        name.to_uppercase()
-    )?;
-    let man = Man::new(
-        command
-            .subcommand_help_heading("COMMANDS")
-            .subcommand_value_name("COMMAND"),
-    );
+    let (title, version) = (name.to_uppercase(), env!("CARGO_PKG_VERSION"));
+    writeln!(text, ".TH {title} 1 \"\" \"archiver {version}\" archiver")?;
+    let command = command.subcommand_help_heading("COMMANDS");
+    let man = Man::new(command.subcommand_value_name("COMMAND"));
     man.render_name_section(text)?;
     man.render_synopsis_section(text)?;
     man.render_description_section(text)?;

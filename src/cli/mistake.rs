@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::num::{IntErrorKind, ParseIntError};
 
 use archiver::core::secrets::looks_like_token;
-use archiver::core::time::Timestamp;
 use archiver::output::Format;
 use archiver::query::nearest;
 use archiver::query::report::Library;
@@ -43,7 +42,8 @@ fn is_signed_value(root: &Command, words: &[String]) -> bool {
         return false;
     };
     let path = commands(root, before);
-    let is_order = flag == "--sort" && is_short(word) && find(&path, word).is_none();
+    let is_short = word.starts_with('-') && !word.starts_with("--");
+    let is_order = flag == "--sort" && is_short && find(&path, word).is_none();
     let is_behind_flags = before.iter().any(|word| word == "--");
     (is_negative(word) || is_order) && takes_value(&path, flag) && !is_behind_flags
 }
@@ -60,12 +60,6 @@ fn is_negative(word: &str) -> bool {
     digits.is_some_and(|digits| digits.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// True for `-x` and `-size`.
-fn is_short(word: &str) -> bool {
-    let name = word.strip_prefix('-');
-    name.is_some_and(|name| name.starts_with(|first: char| first.is_alphabetic()))
-}
-
 /// The help of the command that needs another one after it, in short: usage and commands.
 pub(super) fn without_command(root: &Command, arguments: &[OsString], width: usize) -> StyledStr {
     match commands(root, &words(arguments)).as_slice() {
@@ -80,8 +74,13 @@ pub(super) fn failure(
     root: &Command,
     arguments: &[OsString],
     library: &Library,
-    now: Timestamp,
 ) -> Failure {
+    let mut parts = error.context();
+    if parts.any(|(_, part)| looks_like_token(&part.to_string())) {
+        let message = "a token does not belong in the command line, where others can see it";
+        return Failure::usage(message)
+            .with_hint("put it in DIGITALOCEAN_TOKEN, or in a file that `token_file` names");
+    }
     let words = words(arguments);
     let path = commands(root, &words);
     let names: Vec<&str> = path.iter().map(|command| command.get_name()).collect();
@@ -92,14 +91,7 @@ pub(super) fn failure(
         command: path.last().copied().unwrap_or(root),
         written: names.join(" "),
         library,
-        now,
     };
-    if mistake.has_a_token() {
-        return Failure::usage(
-            "a token does not belong in the command line, where others can see it",
-        )
-        .with_hint("put it in DIGITALOCEAN_TOKEN, or in a file that `token_file` names");
-    }
     mistake.failure()
 }
 
@@ -112,19 +104,12 @@ struct Mistake<'a> {
     /// `archiver query`
     written: String,
     library: &'a Library,
-    now: Timestamp,
 }
 
 impl Mistake<'_> {
-    fn has_a_token(&self) -> bool {
-        let mut parts = self.error.context();
-        parts.any(|(_, part)| looks_like_token(&part.to_string()))
-    }
-
     fn failure(&self) -> Failure {
         let flag = name(&self.part(ContextKind::InvalidArg));
         let value = self.part(ContextKind::InvalidValue);
-        let command = &self.written;
         match self.error.kind() {
             ErrorKind::UnknownArgument => self.unknown_argument(),
             ErrorKind::InvalidSubcommand => self.unknown_command(),
@@ -137,11 +122,8 @@ impl Mistake<'_> {
             }
             ErrorKind::ValueValidation => self.invalid_value(&flag, &value),
             ErrorKind::MissingRequiredArgument => {
-                let usage = self.part(ContextKind::Usage);
-                let usage = usage.trim_start_matches("Usage:").trim();
                 let missing = self.part(ContextKind::InvalidArg);
-                Failure::usage(format!("`{command}` needs {missing}"))
-                    .with_hint(format!("{usage}; `{command} --help` explains it"))
+                self.with_help(format!("`{}` needs {missing}", self.written))
             }
             ErrorKind::ArgumentConflict => {
                 let other = name(&self.part(ContextKind::PriorArg));
@@ -245,10 +227,9 @@ impl Mistake<'_> {
             let mut flags = command.get_arguments();
             flags.any(|flag| flag.get_long() == Some(name))
         })?;
-        let command = if self.is_report() {
-            "NAME"
-        } else {
-            command.get_name()
+        let command = match self.is_report() {
+            true => "NAME",
+            false => command.get_name(),
         };
         Some(format!("{} {command} --{name}", self.written))
     }
@@ -260,23 +241,23 @@ impl Mistake<'_> {
     fn invalid_value(&self, flag: &str, value: &str) -> Failure {
         let failure = Failure::usage(format!("{flag}: {}", reason(self.error, value)));
         let is_name = value.starts_with(char::is_alphabetic);
-        if self.written == "archiver show" && flag == "ID" && is_name {
-            let meant = format!("`archiver timeline {}`", quoted(value));
-            return failure.with_hint(format!("did you mean {meant}?"));
-        }
-        match value.strip_prefix('-') {
-            Some(key) if flag == "--sort" && self.has("reverse") => {
-                failure.with_hint(format!("did you mean `--sort {} --reverse`?", quoted(key)))
+        let meant = match value.strip_prefix('-') {
+            // Other columns are refused later.
+            None if flag == "--columns" => format!("-o {value}"),
+            Some(key) if flag == "--sort" => format!("--sort {} --reverse", quoted(key)),
+            None if self.written == "archiver show" && flag == "ID" && is_name => {
+                format!("archiver timeline {}", quoted(value))
             }
-            _ => failure,
-        }
+            _ => return failure,
+        };
+        failure.with_hint(format!("did you mean `{meant}`?"))
     }
 
     /// The failure for a word without a flag.
     fn stray(&self, word: &str) -> Failure {
         let message = format!("`{}` takes no argument `{word}`", self.written);
         let next = self.words.iter().skip_while(|it| *it != word).nth(1);
-        let meant = flags_of(word, next, &|long| self.has(long), self.now);
+        let meant = flags_of(word, next, &|long| self.has(long));
         self.with_meant(message, "", &meant)
     }
 
@@ -286,9 +267,6 @@ impl Mistake<'_> {
         let what = if is_report { "report" } else { "command" };
         let message = format!("there is no {what} `{word}`");
         let near = self.near_commands(&word);
-        if near.is_empty() && is_report {
-            return Failure::usage(message).with_hint("`archiver report` lists the reports");
-        }
         self.with_meant(message, &format!("{} ", self.written), &near)
     }
 
@@ -315,7 +293,7 @@ impl Mistake<'_> {
                 // Any word may be a droplet, and most words here are misspelt commands.
                 long != "droplet" && flags.any(|flag| flag.get_long() == Some(long))
             };
-            let meant = flags_of(word, None, &has, self.now);
+            let meant = flags_of(word, None, &has);
             if !meant.is_empty() {
                 return meant.iter().map(|it| format!("query {it}")).collect();
             }
@@ -328,13 +306,11 @@ impl Mistake<'_> {
     }
 
     fn with_meant(&self, message: String, before: &str, meant: &[String]) -> Failure {
-        let meant: Vec<_> = meant.iter().map(|it| format!("`{before}{it}`")).collect();
-        match meant.as_slice() {
-            [] => self.with_help(message),
-            meant => {
-                Failure::usage(message).with_hint(format!("did you mean {}?", meant.join(" or ")))
-            }
+        if meant.is_empty() {
+            return self.with_help(message);
         }
+        let meant: Vec<_> = meant.iter().map(|it| format!("`{before}{it}`")).collect();
+        Failure::usage(message).with_hint(format!("did you mean {}?", meant.join(" or ")))
     }
 }
 

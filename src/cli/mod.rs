@@ -7,9 +7,9 @@
 //! accounts, `searched` words what an empty answer was about, `pager` prints documents and shows answers that are longer
 //! than the screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
 //! `status_lines` the facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake`
-//! explains arguments that are wrong, `runtime` has threads and signals,
-//! `progress` draws the bar, `terminal` knows the streams, `url` finds the command that a URL stands for, `written` is
-//! a command as the user wrote it. `union` asks the archive of each account, and has what follows from all answers.
+//! explains arguments that are wrong, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the
+//! streams, `written` is a command as the user wrote it. `union` asks the archive of each account, and has what follows
+//! from all answers.
 
 mod accounts;
 mod answer;
@@ -117,13 +117,8 @@ struct Global {
     #[arg(long, value_name = "FILE", global = true)]
     db: Option<PathBuf>,
     /// The account, or `all`; repeatable [default: $ARCHIVER_ACCOUNT, or default_account in the configuration]
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_delimiter = ',',
-        value_parser = NonEmptyStringValueParser::new(),
-        global = true
-    )]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', global = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     account: Vec<String>,
     /// The configuration [default: $ARCHIVER_CONFIG, or $XDG_CONFIG_HOME/archiver/config.toml]
     #[arg(long, value_name = "FILE", global = true)]
@@ -141,24 +136,12 @@ struct Global {
     #[arg(short, long, conflicts_with = "verbose", global = true)]
     quiet: bool,
     /// When to use colours: auto, always or never
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        global = true
-    )]
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true, global = true)]
     color: ColorChoice,
     /// The format of messages on stderr: text or json
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        global = true
-    )]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(hide_possible_values = true, global = true)]
     log_format: LogFormat,
     /// Never show a long answer in a pager ($ARCHIVER_PAGER, $PAGER or less)
     #[arg(long, global = true)]
@@ -173,13 +156,7 @@ struct Global {
 enum Request {
     #[command(flatten)]
     Archive(Command),
-    #[command(flatten)]
-    Setup(Setup),
-}
-
-/// The commands that need no configuration, or make one.
-#[derive(Subcommand)]
-enum Setup {
+    // These need no configuration, or make one.
     /// Make a configuration, or show the values in force
     Config(config::Arguments),
     /// Print the completions for a shell
@@ -188,6 +165,7 @@ enum Setup {
     Man(man::Arguments),
 }
 
+/// The commands that have an archive.
 #[derive(Subcommand)]
 enum Command {
     /// Archive new actions from the API
@@ -232,37 +210,6 @@ enum Command {
     Export(export::Arguments),
 }
 
-impl Command {
-    /// True when the command handles signals itself.
-    fn listens_to_signals(&self) -> bool {
-        match self {
-            Self::Sync(arguments) => !arguments.dry_run,
-            Self::Daemon(_)
-            | Self::Import(_)
-            | Self::Serve(_)
-            | Self::Backup(_)
-            | Self::Export(_) => true,
-            _ => false,
-        }
-    }
-}
-
-/// What every command starts with.
-struct Start {
-    global: Global,
-    environment: Environment,
-    terminal: Terminal,
-    written: Written,
-}
-
-impl Start {
-    /// Reads the configuration.
-    fn context(self) -> Result<Context, Failure> {
-        let config = Config::load(self.global.config.as_deref(), self.environment)?;
-        Context::new(self.global, config, self.terminal, self.written)
-    }
-}
-
 /// Runs the command in `arguments`, which begin with the name of the program.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
@@ -286,30 +233,23 @@ pub(crate) fn run_on<A: Alarm>(
     let library = report::library(&arguments, &environment, Arguments::command);
     let (Arguments { global, request }, written) = match parse(arguments, &library, &environment) {
         Ok(arguments) => arguments,
-        Err(status) => return status.into(),
+        Err(status) => return status.code().into(),
     };
     let terminal = Terminal::new(&environment, &global);
-    let start = Start {
-        global,
-        environment,
-        terminal,
-        written,
-    };
     let outcome = match request {
-        Request::Setup(setup) => set_up(start, setup),
-        Request::Archive(command) => start.context().and_then(|context| {
-            let outcome = execute(&context, command, &library, machine);
-            context.basis.tell(terminal);
-            outcome
-        }),
-    };
-    match outcome {
-        Ok(status) => status.into(),
-        Err(failure) => {
-            terminal.failure(&failure);
-            failure.status.into()
+        Request::Config(it) => config::run(&it, global, environment, terminal, written),
+        Request::Completions(arguments) => completions::run(&arguments, &environment),
+        Request::Man(arguments) => man::run(&arguments, &environment),
+        Request::Archive(command) => {
+            let context = Context::new(global, environment, terminal, written);
+            context.and_then(|context| {
+                let outcome = execute(&context, command, &library, machine);
+                context.basis.tell(terminal);
+                outcome
+            })
         }
-    }
+    };
+    terminal.told(outcome).code().into()
 }
 
 /// The whole command line. Each report is a command of its own.
@@ -323,7 +263,8 @@ fn parse(
     library: &Library,
     environment: &Environment,
 ) -> Result<(Arguments, Written), Status> {
-    let mut root = help::laid_out(root(library), help::width(environment));
+    let width = help::width(environment);
+    let mut root = help::laid_out(root(library), width);
     let arguments = mistake::joined(&root, arguments);
     let parsed = root.try_get_matches_from_mut(&arguments);
     let parsed = parsed.and_then(|matches| {
@@ -337,28 +278,17 @@ fn parse(
     let terminal = Terminal::new(environment, &Global::default());
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            let width = help::width(environment);
             terminal.help(&mistake::without_command(&root, &arguments, width));
             Err(Status::Usage)
         }
         _ if error.use_stderr() => {
             // An unknown command may be the name of a report.
-            let folder = Config::folder(None, environment);
-            let library = Library::load(folder.as_deref());
-            let now = Timestamp::now();
-            terminal.failure(&mistake::failure(&error, &root, &arguments, &library, now));
+            let library = Library::load(Config::folder(None, environment).as_deref());
+            terminal.failure(&mistake::failure(&error, &root, &arguments, &library));
             Err(Status::Usage)
         }
         // Help and version are errors only to clap.
         _ => Err(unless_closed(error.print()).unwrap_or_else(|failure| failure.status)),
-    }
-}
-
-fn set_up(start: Start, setup: Setup) -> Result<Status, Failure> {
-    match setup {
-        Setup::Config(arguments) => config::run(start, &arguments),
-        Setup::Completions(arguments) => completions::run(&arguments, &start.environment),
-        Setup::Man(arguments) => man::run(&arguments, &start.environment),
     }
 }
 
@@ -368,8 +298,12 @@ fn execute<A: Alarm>(
     library: &Library,
     machine: &Machine<A>,
 ) -> Result<Status, Failure> {
-    if !command.listens_to_signals() {
-        end_at_signals_as_first_process()?;
+    match &command {
+        // These handle signals themselves.
+        Command::Sync(arguments) if !arguments.dry_run => {}
+        Command::Daemon(_) | Command::Import(_) | Command::Serve(_) => {}
+        Command::Backup(_) | Command::Export(_) => {}
+        _ => end_at_signals_as_first_process()?,
     }
     match command {
         Command::Daemon(arguments) => daemon::run(context, &arguments, machine),

@@ -61,8 +61,7 @@ impl Monitoring {
         flags: &MonitoringFlags,
         failing: &Failing,
     ) -> Result<Self, Failure> {
-        let file = &context.config.file().monitoring;
-        let by_file = file.metrics_file.as_deref();
+        let by_file = &context.config.file().monitoring.metrics_file;
         let metrics_file = match (&flags.metrics_file, by_file) {
             (Some(path), _) => Some(context.config.environment().in_full(path)?),
             (None, Some(path)) => Some(context.config.resolve(path)?),
@@ -83,10 +82,8 @@ impl Monitoring {
             context.config.check_proxy()?;
         }
         let pinger = url.map(Pinger::new).transpose();
-        let pinger = pinger.map_err(|error| Failure {
-            hint: error.hint().map(str::to_owned),
-            ..Failure::usage(error.to_string())
-        })?;
+        let pinger =
+            pinger.map_err(|error| Failure::usage(error.to_string()).hinted(error.hint()))?;
         Ok(Self {
             metrics_file,
             pinger,
@@ -122,10 +119,8 @@ impl Monitoring {
             None => (Uuid::new_v4(), Ok(())),
         };
         let ended = pinger.ping(signal, run, &body).await;
-        let mut errors: Vec<_> = [started, ended]
-            .into_iter()
-            .filter_map(Result::err)
-            .collect();
+        let errors = [started, ended].into_iter().filter_map(Result::err);
+        let mut errors: Vec<_> = errors.collect();
         errors.dedup();
         errors
     }
@@ -148,8 +143,11 @@ impl Monitoring {
         if others.is_empty() {
             return (signal, body);
         }
-        let body = format!("{body}\nnot complete before: {}", others.join(", "));
-        (Signal::Failure, body)
+        let others = others.join(", ");
+        (
+            Signal::Failure,
+            format!("{body}\nnot complete before: {others}"),
+        )
     }
 }
 
@@ -163,8 +161,7 @@ pub(super) fn write_metrics(
     // The file has no ages, because they would not advance in a file.
     let text = metrics::text(sources, now, false);
     // node_exporter's collector runs as another user. The metrics hold no secret.
-    let written = replace_file(path, &text, Readers::All);
-    if let Err(error) = written {
+    if let Err(error) = replace_file(path, &text, Readers::All) {
         terminal.warning(&format!("no metrics: {error}"));
     }
 }

@@ -12,6 +12,7 @@ use archiver::core::account::AccountName;
 use archiver::output::{Cell, Heading, Look, RowWriter, Value, is_same_name};
 use archiver::query::stats::ACCOUNT;
 
+use super::answer::no_column;
 use super::exit::Failure;
 
 /// The order and the number of rows.
@@ -20,7 +21,7 @@ use super::exit::Failure;
 pub(super) struct OrderFlags {
     /// Only the first N rows
     #[arg(short = 'n', long, value_name = "N")]
-    limit: Option<NonZeroU64>,
+    pub(super) limit: Option<NonZeroU64>,
     /// Sort by this column: numbers and times from the greatest, texts from A to Z
     #[arg(long, value_name = "COLUMN")]
     sort: Option<String>,
@@ -37,11 +38,6 @@ impl OrderFlags {
             flags: self.clone(),
             ..usual
         }
-    }
-
-    /// True when rows are left out. Their total would not be that of the answer.
-    pub(super) fn cuts(&self) -> bool {
-        self.limit.is_some()
     }
 
     /// Passes the rows of `ask` to `writer` in the chosen order.
@@ -187,10 +183,7 @@ impl RowWriter for Ordered<'_> {
         if let Some(name) = self.sort {
             self.key = Key::new(name, Way::Chosen, headings);
             if self.key.is_none() {
-                let names: Vec<_> = headings.iter().map(|heading| heading.name).collect();
-                let names = names.join(", ");
-                let text = format!("--sort: `{name}` is not a column: use {names}");
-                self.failure = Some(Failure::usage(text));
+                self.failure = Some(no_column("--sort", name, headings));
                 return Err(io::ErrorKind::InvalidInput.into());
             }
         }
@@ -225,7 +218,7 @@ impl RowWriter for Ordered<'_> {
 /// The rows of an account that may wait for the merge. An account whose whole answer waits needs no memory to go on.
 const WAITING: usize = 512;
 
-/// What an account sends.
+/// A message of an account to the merge.
 pub(super) enum Sent {
     Headings(Vec<KeptHeading>),
     Row(Vec<Cell>),
@@ -375,11 +368,8 @@ pub(super) fn write_merged(
 fn next_row(heads: &mut [Head], keys: &[Key], is_turned: bool) -> Option<(AccountName, Vec<Cell>)> {
     let order = |one: &Head, other: &Head| {
         let [a, b] = [one, other].map(|head| head.row.as_deref().unwrap_or_default());
-        let by_account = one.account.cmp(&other.account);
-        by_keys(keys, a, b).then(match is_turned {
-            true => by_account.reverse(),
-            false => by_account,
-        })
+        let names = one.account.cmp(&other.account);
+        by_keys(keys, a, b).then(if is_turned { names.reverse() } else { names })
     };
     let waiting = heads.iter_mut().filter(|head| head.row.is_some());
     let head = waiting.min_by(|one, other| order(one, other))?;
@@ -393,9 +383,8 @@ fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Vec<Key> {
 }
 
 fn by_keys(keys: &[Key], one: &[Cell], other: &[Cell]) -> Ordering {
-    let orders = keys.iter().map(|key| key.compare(one, other));
-    let mut unequal = orders.filter(|order| order.is_ne());
-    unequal.next().unwrap_or(Ordering::Equal)
+    let mut orders = keys.iter().map(|key| key.compare(one, other));
+    orders.find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 #[cfg(test)]

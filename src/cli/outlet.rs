@@ -2,7 +2,8 @@
 //! See docs/decisions/rows-wait-in-a-file.md.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,7 +11,7 @@ use std::thread::JoinHandle;
 use std::{env, io, thread};
 
 use archiver::core::threads::lock;
-use tempfile::NamedTempFile;
+use tempfile::tempfile;
 
 use super::terminal::Terminal;
 
@@ -36,15 +37,15 @@ struct Queue {
     portions: Sender<Portion>,
     thread: JoinHandle<io::Result<()>>,
     in_memory: Arc<AtomicUsize>,
-    /// The file for all portions that are not in memory, for writing and for reading.
-    aside: Option<(File, Arc<File>)>,
+    /// The file for all portions that are not in memory. It has no name, and goes with this process.
+    aside: Option<Arc<File>>,
     aside_length: u64,
 }
 
 enum Portion {
     InMemory(Vec<u8>),
-    /// The next bytes of the file.
-    InFile(Arc<File>, usize),
+    /// The bytes of the file from this place on, and their number.
+    InFile(Arc<File>, u64, usize),
 }
 
 impl Outlet {
@@ -131,18 +132,13 @@ impl Queue {
         if self.aside_length >= MOST_ASIDE {
             return Err(io::Error::other("it has more than 4 GiB"));
         }
-        let (file, reader) = match &mut self.aside {
-            Some(aside) => aside,
-            None => {
-                let named = NamedTempFile::new()?;
-                let reader = Arc::new(named.reopen()?);
-                // From here on it has no name, and goes with this process.
-                self.aside.insert((named.into_file(), reader))
-            }
+        let file = match &self.aside {
+            Some(file) => file,
+            None => self.aside.insert(Arc::new(tempfile()?)),
         };
-        file.write_all(bytes)?;
+        file.write_all_at(bytes, self.aside_length)?;
+        let portion = Portion::InFile(Arc::clone(file), self.aside_length, length);
         self.aside_length += length as u64;
-        let portion = Portion::InFile(Arc::clone(reader), length);
         self.send(portion)
     }
 
@@ -164,9 +160,9 @@ fn hand_on(
                 sink.write_all(&bytes)?;
                 in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
             }
-            Portion::InFile(file, length) => {
+            Portion::InFile(file, place, length) => {
                 let mut bytes = vec![0; length];
-                (&*file).read_exact(&mut bytes)?;
+                file.read_exact_at(&mut bytes, place)?;
                 sink.write_all(&bytes)?;
             }
         }

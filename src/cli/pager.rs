@@ -10,6 +10,7 @@ use archiver::config::Environment;
 use archiver::core::account::AccountName;
 use archiver::core::threads;
 use archiver::output::visible_json;
+use console::measure_text_width;
 use serde::Serialize;
 
 use super::Context;
@@ -124,22 +125,11 @@ impl Stdout {
 /// True for a text that a terminal shows at once.
 fn fits(text: &[u8], terminal: Terminal) -> bool {
     let width = terminal.width.unwrap_or(80);
-    let lines = text.split_inclusive(|byte| *byte == b'\n');
-    let lines: usize = lines.map(|line| shown(line).div_ceil(width).max(1)).sum();
+    let text = String::from_utf8_lossy(text);
+    let shown = |line: &str| measure_text_width(line).div_ceil(width).max(1);
+    let lines: usize = text.lines().map(shown).sum();
     // The last line is for the prompt of the shell.
     terminal.height.is_some_and(|height| lines < height)
-}
-
-/// The number of characters that a terminal shows of a line, which may have colours.
-fn shown(line: &[u8]) -> usize {
-    let line = String::from_utf8_lossy(line);
-    // A colour ends with this letter.
-    let parts = line.trim_end_matches('\n').split('\x1b').enumerate();
-    let parts = parts.map(|(place, part)| match part.split_once('m') {
-        Some((_, after)) if place > 0 => after.chars().count(),
-        _ => part.chars().count(),
-    });
-    parts.sum()
 }
 
 impl Write for Stdout {
@@ -189,16 +179,12 @@ fn command(environment: &Environment) -> Option<Command> {
         return None;
     }
     let is_plain = |character: char| character.is_alphanumeric() || " -_./+=,:".contains(character);
-    let mut command = if line.chars().all(is_plain) {
-        let mut words = line.split_whitespace();
-        let mut command = Command::new(words.next()?);
-        command.args(words);
-        command
-    } else {
-        let mut command = Command::new("sh");
-        command.args(["-c", &line]);
-        command
+    let words: Vec<&str> = match line.chars().all(is_plain) {
+        true => line.split_whitespace().collect(),
+        false => vec!["sh", "-c", &line],
     };
+    let mut command = Command::new(words.first()?);
+    command.args(&words[1..]);
     for (name, value) in [("LESS", "FRX"), ("LESSCHARSET", "utf-8"), ("LV", "-c")] {
         if environment.value(name).is_none() {
             command.env(name, value);
@@ -232,9 +218,8 @@ impl Pager {
         threads::spawn(move || {
             let status = child.wait().ok().and_then(|status| status.code());
             if status == Some(NOT_FOUND) {
-                terminal.warning(&format!(
-                    "the pager cannot be started by `{program}`; --no-pager prints without it"
-                ));
+                let text = "--no-pager prints without it";
+                terminal.warning(&format!("`{program}` cannot start the pager; {text}"));
             }
             // An answer that nobody reads any more needs no end.
             if !answer_has_ended.load(Ordering::SeqCst) {

@@ -16,7 +16,7 @@ use archiver::query::status::counted;
 use archiver::sync::{Event, ListingResult, Observer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::terminal::Terminal;
+use super::terminal::{Terminal, lead_of};
 
 /// The time between two movements of the bar while nothing else moves it.
 const TICK: Duration = Duration::from_millis(120);
@@ -41,7 +41,7 @@ struct Shown {
     pages: u64,
     actions: u64,
     is_answered: bool,
-    /// What is waited for, and until when.
+    /// The reason for a wait, and its end.
     wait: Option<(String, Instant)>,
     is_stopping: bool,
     /// When the sync began; `None` until then, and nothing is drawn.
@@ -58,13 +58,8 @@ impl Progress {
 
     /// A display below those of other accounts.
     pub(super) fn among(terminal: Terminal, bars: &MultiProgress) -> Self {
-        let bar = if terminal.is_interactive && !terminal.is_quiet {
-            let name = terminal.account.map(|account| format!("{account}: "));
-            let bar = ProgressBar::new(0).with_style(style("{spinner} {prefix}{wide_msg}"));
-            bars.add(bar).with_prefix(name.unwrap_or_default())
-        } else {
-            ProgressBar::hidden()
-        };
+        let bar = bar(terminal, bars, "{spinner} {prefix}{wide_msg}");
+        let bar = bar.with_prefix(lead_of(terminal.account));
         Self {
             terminal,
             bar,
@@ -249,7 +244,7 @@ impl Shown {
         (sum(|listing| listing.0), sum(|listing| listing.1))
     }
 
-    /// The line beside the bar. What matters most comes first, because a narrow terminal cuts the end off.
+    /// The line beside the bar. The most important part comes first, because a narrow terminal cuts the end off.
     fn text(&self, elapsed: Duration) -> String {
         let (archived, total) = self.progress();
         let so_far = format!("{} of {} actions", grouped(archived), grouped(total));
@@ -286,15 +281,9 @@ impl Shown {
     }
 }
 
-/// The wait after a failed request. A 429 is not a failure, but the API's own wish to wait.
+/// The wait after a failed request.
 fn retrying(reason: &ErrorKind, wait: Duration) -> String {
-    let until = until(wait);
-    match reason {
-        ErrorKind::Status(message) if message.status == 429 => {
-            format!("waiting for the rate limit (the API's answer was 429) until {until}")
-        }
-        reason => format!("trying again at {until}, after: {reason}"),
-    }
+    format!("trying again at {}, after: {reason}", until(wait))
 }
 
 /// The time after a wait: `19:37:30 UTC`.
@@ -304,7 +293,15 @@ fn until(wait: Duration) -> String {
     format!("{} UTC", end.get(11..19).unwrap_or(&end))
 }
 
-pub(super) fn style(template: &str) -> ProgressStyle {
+/// A bar, if somebody looks.
+pub(super) fn bar(terminal: Terminal, bars: &MultiProgress, template: &str) -> ProgressBar {
+    match terminal.is_interactive && !terminal.is_quiet {
+        true => bars.add(ProgressBar::new(0).with_style(style(template))),
+        false => ProgressBar::hidden(),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

@@ -71,11 +71,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         rows.header(&headings).map_err(query::Error::Write)?;
         let visit = &mut |row: &[Value<'_>]| rows.row(&row[..headings.len()]);
         let found = query::actions(&connection, &filter, now, &columns, visit)?;
-        Ok(Said::slips(filter::slips(
-            &connection,
-            (&filter, now),
-            found,
-        )?))
+        let slips = filter::slips(&connection, (&filter, now), found)?;
+        Ok(Said::slips(slips))
     })?;
     answer.explain_nothing(context, &filter);
     Ok(answer.status)
@@ -117,19 +114,15 @@ impl Arguments {
 
     /// The order of the rows of several accounts.
     fn order(&self, filter: &Filter) -> Order {
-        // What is stuck comes last, in any order.
+        // Actions that are stuck come last, in any order.
         let stuck = filter.has_stuck_last().then_some((STUCK, Way::Up));
         let by = |way| {
             let columns = stuck.into_iter().chain([(KEY, way), (ID, way)]);
             columns.map(|(name, way)| (name.to_owned(), way)).collect()
         };
-        let is_turned = !self.reverse && filter.limit.is_some();
+        let is_turned = filter.reverse && !self.reverse;
         Order {
-            by: by(if self.reverse || is_turned {
-                Way::Down
-            } else {
-                Way::Up
-            }),
+            by: by(if filter.reverse { Way::Down } else { Way::Up }),
             shown: is_turned.then(|| by(Way::Up)),
             hidden: order_columns(filter).count(),
             limit: filter.limit,
@@ -152,7 +145,7 @@ fn order_columns(filter: &Filter) -> impl Iterator<Item = &'static str> + use<> 
 fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failure> {
     let is_json = matches!(flags.output, Format::Json | Format::Jsonl);
     let is_here = |name: &&String| !context.has_several() || !is_same_name(name, ACCOUNT);
-    let chosen = flags.columns()?.iter().filter(is_here).map(|name| {
+    let chosen = flags.columns.iter().filter(is_here).map(|name| {
         let column = name.parse()?;
         // A format without objects shows the slug of a region.
         Ok(match column {

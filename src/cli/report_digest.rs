@@ -122,11 +122,8 @@ fn whole<'a>(
 
 /// The number of reports that found something they check for.
 fn findings(answers: Vec<Answer<'_>>) -> Result<u64, Failure> {
-    let mut found = 0;
-    for (report, answer) in answers {
-        found += u64::from(answer?.rows > 0 && report.is_check);
-    }
-    Ok(found)
+    let found = |(report, answer): Answer<'_>| Ok(answer?.rows > 0 && report.is_check);
+    answers.into_iter().map(|it| found(it).map(u64::from)).sum()
 }
 
 /// The name of each report and its answer in one line. A report that fails is left out. With `droplets`: the answers

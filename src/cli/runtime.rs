@@ -1,18 +1,22 @@
 //! The threads that do the work, and the signals that ask to stop.
 
 use super::exit::{Failure, Status};
+use super::terminal::Terminal;
 use archiver::core::cancellation::{Cancellation, Canceller};
 use archiver::core::threads;
 use archiver::core::threads::lock;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// A runtime without threads of its own: it works while a thread blocks on it.
@@ -30,16 +34,13 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn start() -> Result<Self, Failure> {
-        let runtime = runtime()?;
-        let handle = runtime.handle().clone();
-        let (end, ended) = oneshot::channel();
+        let own = runtime()?;
+        let runtime = own.handle().clone();
+        let (_end, ended) = oneshot::channel();
         // The sender sends nothing; dropping it is the signal.
-        let work = move || drop(runtime.block_on(ended));
+        let work = move || drop(own.block_on(ended));
         threads::spawn(work).map_err(cannot_start)?;
-        Ok(Self {
-            runtime: handle,
-            _end: end,
-        })
+        Ok(Self { runtime, _end })
     }
 }
 
@@ -130,22 +131,26 @@ pub(super) fn stop_signals(
     let runtime = runtime()?;
     let canceller = Canceller::default();
     let cancellation = canceller.cancellation();
-    let signals = runtime.block_on(async { Signals::listen(hangup) });
+    let signals = runtime.block_on(async { signals_of(hangup) });
     let mut signals = signals.map_err(cannot_start)?;
     let (end, mut ended) = oneshot::channel();
     let heard = cancellation.clone();
     let count = async move {
         loop {
-            signals.next().await;
+            next_of(&mut signals).await;
             canceller.cancel();
         }
+    };
+    let time_is_up = async move {
+        heard.over(GONE_WITHIN).await;
+        tokio::time::sleep(AT_ONCE).await;
     };
     let listen = async move {
         tokio::select! {
             // The sender sends nothing; dropping it is the signal.
             _ = &mut ended => None,
             () = count => None,
-            () = is_overdue(&heard), if overdue.is_some() => overdue,
+            () = time_is_up, if overdue.is_some() => overdue,
         }
     };
     let run = move || {
@@ -165,48 +170,25 @@ pub(super) fn stop_signals(
     })
 }
 
-/// Returns when the time to stop is over.
-async fn is_overdue(cancellation: &Cancellation) {
-    cancellation.over(GONE_WITHIN).await;
-    tokio::time::sleep(AT_ONCE).await;
+/// The signals that ask to stop, each with its number. Call it within a runtime.
+fn signals_of(hangup: Hangup) -> io::Result<Vec<(i32, Signal)>> {
+    let mut kinds = vec![SignalKind::terminate(), SignalKind::interrupt()];
+    if hangup == Hangup::Stops && !is_hangup_ignored() {
+        kinds.push(SignalKind::hangup());
+    }
+    let listen = |kind: SignalKind| Ok((kind.as_raw_value(), signal(kind)?));
+    kinds.into_iter().map(listen).collect()
 }
 
-/// The signals that ask to stop.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hangup: Option<tokio::signal::unix::Signal>,
-}
-
-impl Signals {
-    /// Call it within a runtime.
-    fn listen(hangup: Hangup) -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let hangup = match hangup {
-            Hangup::Stops if !is_hangup_ignored() => Some(signal(SignalKind::hangup())?),
-            _ => None,
-        };
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup,
-        })
-    }
-
-    /// The number of the next one.
-    async fn next(&mut self) -> i32 {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => 15,
-            _ = self.interrupt.recv() => 2,
-            _ = hangup => 1,
-        }
-    }
+/// The number of the next signal.
+async fn next_of(signals: &mut [(i32, Signal)]) -> i32 {
+    let heard = poll_fn(|context| {
+        let heard = signals
+            .iter_mut()
+            .find_map(|(number, signal)| signal.poll_recv(context).is_ready().then_some(*number));
+        heard.map_or(Poll::Pending, Poll::Ready)
+    });
+    heard.await
 }
 
 /// Ends the process, even while other threads are busy.
@@ -221,7 +203,6 @@ pub(super) fn end_process(status: Status) -> ! {
 /// From now on Ctrl-C does not end this process: another program on the same terminal handles it.
 pub(super) fn leave_interrupts_to_others() {
     if let Ok(runtime) = runtime() {
-        use tokio::signal::unix::{SignalKind, signal};
         // A signal that was once listened to never has its usual effect again.
         let _ = runtime.block_on(async { signal(SignalKind::interrupt()) });
     }
@@ -235,10 +216,10 @@ pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
         return Ok(());
     }
     let runtime = runtime()?;
-    let signals = runtime.block_on(async { Signals::listen(Hangup::IsNoMatter) });
+    let signals = runtime.block_on(async { signals_of(Hangup::IsNoMatter) });
     let mut signals = signals.map_err(cannot_start)?;
     #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
-    let end = move || std::process::exit(128 + runtime.block_on(signals.next()));
+    let end = move || std::process::exit(128 + runtime.block_on(next_of(&mut signals)));
     threads::spawn(end).map_err(cannot_start)
 }
 
@@ -258,69 +239,56 @@ const GRACE: Duration = Duration::from_millis(250);
 /// The time for a write under way. A longer one waits for a reader that has stopped reading.
 const ONE_WRITE: Duration = Duration::from_millis(100);
 
-/// Watches the deadline of an answer until this value is dropped.
-pub(super) struct Watch {
+/// Stdout, for an answer with a deadline. The process ends soon after the deadline, unless this value is dropped by then.
+/// Before that the answer stops writing.
+pub(super) struct UntilDeadline {
     is_over: Arc<AtomicBool>,
     /// Wakes the thread when it is dropped.
     _answering: Sender<()>,
 }
 
-impl Watch {
-    /// Calls `give_up` soon after a deadline, unless the answer has ended by then. Before that the answer stops writing.
-    pub(super) fn until(
-        deadline: Option<Instant>,
-        give_up: impl FnOnce() + Send + 'static,
+impl UntilDeadline {
+    pub(super) fn new(
+        deadline: Instant,
+        terminal: Terminal,
+        failure: Failure,
     ) -> Result<Self, Failure> {
         let (answering, ended) = mpsc::channel();
         let is_over = Arc::<AtomicBool>::default();
-        if let Some(end) = deadline.and_then(|deadline| deadline.checked_add(GRACE)) {
-            let is_over = Arc::clone(&is_over);
-            let wait = move || {
-                let is_late = |wait| ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
-                if is_late(end.saturating_duration_since(Instant::now())) {
-                    is_over.store(true, Ordering::SeqCst);
-                    if is_late(ONE_WRITE) {
-                        give_up();
-                    }
+        let is_over_now = Arc::clone(&is_over);
+        let wait = move || {
+            let is_late = |wait| ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout);
+            if is_late(deadline.saturating_duration_since(Instant::now()) + GRACE) {
+                is_over_now.store(true, Ordering::SeqCst);
+                if is_late(ONE_WRITE) {
+                    terminal.failure(&failure);
+                    end_process(failure.status);
                 }
-            };
-            threads::spawn(wait).map_err(cannot_start)?;
-        }
+            }
+        };
+        threads::spawn(wait).map_err(cannot_start)?;
         Ok(Self {
             is_over,
             _answering: answering,
         })
     }
-
-    /// Wraps the sink of an answer: each write arrives whole, or not at all.
-    pub(super) fn sink<W: Write>(&self, sink: W) -> Sink<W> {
-        Sink {
-            is_over: Arc::clone(&self.is_over),
-            sink,
-        }
-    }
 }
 
-/// The sink of an answer that may be given up.
-pub(super) struct Sink<W> {
-    is_over: Arc<AtomicBool>,
-    sink: W,
-}
-
-impl<W: Write> Write for Sink<W> {
+impl Write for UntilDeadline {
+    /// Each write arrives whole, or not at all.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         while self.is_over.load(Ordering::SeqCst) {
             // The process is about to end.
             thread::park();
         }
-        self.sink.write_all(bytes)?;
+        io::stdout().write_all(bytes)?;
         // Bytes in a buffer are lost when the process ends.
-        self.sink.flush()?;
+        self.flush()?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
+        io::stdout().flush()
     }
 }
 

@@ -37,22 +37,18 @@ impl ScopeFlags {
     pub(super) fn scope(&self, context: &Context) -> Result<Scope, Failure> {
         let configured = &context.config.file().sync;
         let is_by_flag = self.all || !self.droplet.is_empty() || !self.tag.is_empty();
-        let (ids, tags) = if is_by_flag {
-            (ids(context, &self.droplet)?, &self.tag)
-        } else {
-            (
-                configured.droplets.iter().copied().collect(),
+        let (ids, tags) = match is_by_flag {
+            true => (ids(context, &self.droplet)?, &self.tag),
+            false => (
+                BTreeSet::from_iter(configured.droplets.clone()),
                 &configured.tags,
-            )
+            ),
         };
-        Ok(if ids.is_empty() && tags.is_empty() {
-            Scope::Account
-        } else {
-            Scope::Droplets {
-                ids,
-                tags: tags.iter().cloned().collect(),
-            }
-        })
+        if ids.is_empty() && tags.is_empty() {
+            return Ok(Scope::Account);
+        }
+        let tags = tags.iter().cloned().collect();
+        Ok(Scope::Droplets { ids, tags })
     }
 }
 
@@ -65,10 +61,7 @@ fn ids(context: &Context, droplets: &[String]) -> Result<BTreeSet<DropletId>, Fa
         id.parse().map_err(too_large)
     });
     let mut ids = ids.collect::<Result<BTreeSet<_>, _>>()?;
-    ids.extend(by_name(context, &names).map_err(|failure| Failure {
-        message: format!("--droplet: {}", failure.message),
-        ..failure
-    })?);
+    ids.extend(by_name(context, &names).map_err(|failure| failure.about("--droplet"))?);
     Ok(ids)
 }
 

@@ -1,4 +1,4 @@
-//! What an answer searched, in words: for people whose answer is empty, or covers only the usual time.
+//! The search of an answer in words: for people whose answer is empty, or covers only the usual time.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,11 @@ pub(super) fn nothing(report: &Report, written: &BTreeMap<String, String>) -> St
     let window = window(report, written).map(|window| format!(" {window}"));
     let others = Some(others).filter(|it| !it.is_empty());
     let others = others.map(|others| format!(" ({others})"));
-    let title = uncapitalised(&report.title);
+    let second = report.title.chars().next().map_or(0, char::len_utf8);
+    let (first, rest) = report.title.split_at(second);
     format!(
-        "no {title}{}{}",
+        "no {}{rest}{}{}",
+        first.to_lowercase(),
         window.unwrap_or_default(),
         others.unwrap_or_default()
     )
@@ -66,11 +68,6 @@ fn length(seconds: i64) -> String {
         (_, 0) => counted(whole / 3_600, "hour"),
         _ => duration_text(seconds),
     }
-}
-
-fn uncapitalised(title: &str) -> String {
-    let (first, rest) = title.split_at(title.chars().next().map_or(0, char::len_utf8));
-    first.to_lowercase() + rest
 }
 
 /// `no action matches: type reboot; droplet web-1; since 2020-07-01T00:00:00Z`

@@ -138,7 +138,7 @@ fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
     };
     let config = context.global.config.as_deref();
     let config = config.map(|path| flag("--config=", path));
-    let accounts = context.accounts().iter();
+    let accounts = context.accounts.iter();
     let accounts = accounts.map(|it| format!("--account={}", it.name).into());
     let mut words: Vec<_> = config.into_iter().chain(accounts).collect();
     // Each of several accounts has its own archive.

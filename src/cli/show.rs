@@ -19,6 +19,7 @@ use archiver::query::{
 use super::Context;
 use super::exit::{Failure, Status, unless_closed};
 use super::pager;
+use super::terminal::lead_of;
 use super::union;
 
 /// Flags of `archiver show`.
@@ -70,8 +71,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    let failed = answers.failed;
-    let known = answers.all.into_iter();
+    let (failed, known) = (answers.failed, answers.all.into_iter());
     let known = known.filter_map(|(account, details)| Some((account, details?)));
     let known: Vec<_> = known.collect();
     // A server sends a document even where no account that could be asked knows the action.
@@ -167,12 +167,7 @@ impl Sheet<'_> {
     }
 
     fn action(&mut self, details: &Details) {
-        let account = self.account.map(|account| format!("{account}: "));
-        self.heading(&format!(
-            "{}action {}",
-            account.unwrap_or_default(),
-            details.id
-        ));
+        self.heading(&format!("{}action {}", lead_of(self.account), details.id));
         self.line("type", details.kind.as_deref());
         self.line("status", details.status.as_deref());
         self.time("started", details.started_at.as_deref());
@@ -192,7 +187,8 @@ impl Sheet<'_> {
     fn droplet(&mut self, droplet: &DropletDetails) {
         self.heading(&format!("droplet {}", droplet.id));
         self.line("name", droplet.name.as_deref());
-        self.line("formerly", listed(&droplet.former_names));
+        let former = &droplet.former_names;
+        self.line("formerly", (!former.is_empty()).then(|| former.join(", ")));
         self.line("region", droplet.region_slug.as_deref());
         self.time("created", droplet.created_at.as_deref());
         self.time("found gone", droplet.gone_at.as_deref());
@@ -224,10 +220,9 @@ impl Sheet<'_> {
             let names: Vec<_> = together.iter().map(|offer| offer.name.as_str()).collect();
             let (first, last) = period(together[0]);
             let (first, last) = (self.shown(&first), self.shown(&last));
-            let until = if together[0].is_current {
-                String::new()
-            } else {
-                format!(" until {last}, and not since")
+            let until = match together[0].is_current {
+                true => String::new(),
+                false => format!(" until {last}, and not since"),
             };
             self.line(name, Some(names.join(", ")));
             self.line("", Some(format!("since {first}{until}")));
@@ -290,9 +285,6 @@ fn usual(details: &Details) -> Option<String> {
         Some(took) if median > 0 && times(took) >= 1.5 => {
             format!("; this one took {:.1} times as long", times(took))
         }
-        Some(took) if median > 0 && times(took) < 0.5 => {
-            "; this one took less than half of it".to_owned()
-        }
         _ => String::new(),
     };
     Some(text + &compared)
@@ -301,14 +293,7 @@ fn usual(details: &Details) -> Option<String> {
 /// `62 now, 12 formerly; --sizes lists them`
 fn summarised(sizes: &[Offer]) -> Option<String> {
     let current = sizes.iter().filter(|size| size.is_current).count() as u64;
-    let former = match sizes.len() as u64 - current {
-        0 => String::new(),
-        former => format!(", {} formerly", grouped(former)),
-    };
-    let text = format!("{} now{former}; --sizes lists them", grouped(current));
+    let (former, current) = (grouped(sizes.len() as u64 - current), grouped(current));
+    let text = format!("{current} now, {former} formerly; --sizes lists them");
     (!sizes.is_empty()).then_some(text)
-}
-
-fn listed(names: &[String]) -> Option<String> {
-    (!names.is_empty()).then(|| names.join(", "))
 }

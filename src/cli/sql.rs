@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use archiver::archive::{self, LockWait};
 use archiver::core::cancellation::Cancellation;
-use archiver::core::time::parse_duration;
 use archiver::output::visible;
 use archiver::query::Filter;
 use archiver::query::sql::{self, Error, LONGEST_SQL_BYTES, Parameter, Place};
@@ -19,7 +18,8 @@ use super::answer::{self, AnswerFlags, Printed};
 use super::basis::Doubt;
 use super::exit::{Failure, Status};
 use super::pager::Stdout;
-use super::runtime::{Watch, end_process};
+use super::runtime::UntilDeadline;
+use super::sync::duration;
 use super::union;
 
 /// Flags of `archiver sql`.
@@ -36,8 +36,8 @@ pub(super) struct Arguments {
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<Parameter>,
     /// Give up after this long, printing included, such as 30s [default: never]
-    #[arg(long, value_name = "DURATION")]
-    timeout: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
     #[command(flatten)]
     answer: AnswerFlags,
 }
@@ -53,10 +53,9 @@ Only reading is possible: SELECT, WITH, VALUES, EXPLAIN, and pragmas that only r
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let text = text(context, arguments)?;
-    let limit = arguments.timeout.as_deref().map(timeout).transpose()?;
     if !context.has_several() {
         let connection = context.open_archive()?;
-        let printed = print(context, arguments, (connection, &text, limit))?;
+        let printed = print(context, arguments, connection, &text)?;
         return Ok(arguments.answer.status(printed.rows, context.basis.doubt()));
     }
     let archives = union::each(context, &Filter::default(), |own| {
@@ -71,15 +70,13 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         named.filter_map(|(account, path)| Some((account.as_ref()?.as_str(), path.clone())));
     let named: Vec<_> = named.collect();
     let connection = archive::open_together(&named, &LockWait::new(&Cancellation::never()))?;
-    let printed = print(context, arguments, (connection, &text, limit)).map_err(|failure| {
+    let printed = print(context, arguments, connection, &text).map_err(|failure| {
         // SQLite does not say which of the archives it could not read.
         let names: Vec<_> = named.iter().map(|(account, _)| *account).collect();
-        let names = names.join(", ");
         match failure.status {
-            Status::UnusableArchive => Failure {
-                message: format!("one of the archives of {names}: {}", failure.message),
-                ..failure
-            },
+            Status::UnusableArchive => {
+                failure.about(format!("one of the archives of {}", names.join(", ")))
+            }
             _ => failure,
         }
     })?;
@@ -90,27 +87,32 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 fn print(
     context: &Context,
     arguments: &Arguments,
-    (mut connection, text, limit): (Connection, &str, Option<Duration>),
+    mut connection: Connection,
+    text: &str,
 ) -> Result<Printed<u64>, Failure> {
-    // `None` when the deadline is beyond the range of the clock.
-    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-    let watch = Watch::until(deadline, give_up(context, arguments))?;
-    // No user reads on in a pager after the deadline.
-    let sink: Box<dyn Write + Send> = match limit {
-        Some(_) => Box::new(io::stdout()),
-        None => Box::new(Stdout::new(
-            context,
-            arguments.answer.status(1, Doubt::Nothing),
-        )),
-    };
-    let sink = watch.sink(sink);
-    answer::print_to(context, &arguments.answer, sink, move |printer| {
-        let (parameters, stop) = (&arguments.parameters, deadline.map(stop_at));
-        let outcome = sql::run(&mut connection, text, parameters, stop, printer);
-        match (outcome, &arguments.timeout) {
-            (Err(Error::Stopped), Some(timeout)) => Err(timed_out(timeout)),
-            (outcome, _) => outcome.map_err(Failure::from),
+    // A deadline beyond the range of the clock is none.
+    let deadline = |limit| Some((limit, Instant::now().checked_add(limit)?));
+    let deadline = arguments.timeout.and_then(deadline);
+    let sink: Box<dyn Write + Send> = match deadline {
+        // No user reads on in a pager after the deadline.
+        Some((limit, end)) => {
+            let failure = timed_out(limit);
+            Box::new(UntilDeadline::new(end, context.terminal, failure)?)
         }
+        None => {
+            let early = arguments.answer.status(1, Doubt::Nothing);
+            Box::new(Stdout::new(context, early))
+        }
+    };
+    answer::print_to(context, &arguments.answer, sink, move |printer| {
+        let stop = deadline.map(|(_, end)| -> Box<dyn FnMut() -> bool + Send> {
+            Box::new(move || Instant::now() >= end)
+        });
+        let outcome = sql::run(&mut connection, text, &arguments.parameters, stop, printer);
+        outcome.map_err(|error| match (error, deadline) {
+            (Error::Stopped, Some((limit, _))) => timed_out(limit),
+            (error, _) => error.into(),
+        })
     })
 }
 
@@ -119,8 +121,8 @@ fn text(context: &Context, arguments: &Arguments) -> Result<String, Failure> {
     match (&arguments.file, arguments.sql.as_deref()) {
         (Some(path), _) => {
             let path = &context.config.environment().in_full(path)?;
-            let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-            read(file).map_err(|error| unreadable(path, &error))
+            let text = File::open(path).and_then(read);
+            text.map_err(|error| unreadable(path, &error))
         }
         (None, Some(sql)) if sql != "-" => Ok(sql.to_owned()),
         (None, None) if io::stdin().is_terminal() => {
@@ -135,7 +137,7 @@ fn text(context: &Context, arguments: &Arguments) -> Result<String, Failure> {
 /// Reads at most one byte more than a statement may have, which is enough to refuse it.
 fn read(source: impl Read) -> io::Result<String> {
     let mut text = String::new();
-    let most = u64::try_from(LONGEST_SQL_BYTES + 1).unwrap_or(u64::MAX);
+    let most = LONGEST_SQL_BYTES as u64 + 1;
     source.take(most).read_to_string(&mut text)?;
     Ok(text)
 }
@@ -144,38 +146,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(format!("cannot read SQL from {}: {error}", path.display()))
 }
 
-fn timeout(text: &str) -> Result<Duration, Failure> {
-    let seconds =
-        parse_duration(text).map_err(|error| Failure::usage(format!("--timeout: {error}")))?;
-    Ok(Duration::from_secs(seconds.unsigned_abs()))
-}
-
-/// Returns true when the time is up.
-fn stop_at(deadline: Instant) -> Box<dyn FnMut() -> bool + Send> {
-    Box::new(move || Instant::now() >= deadline)
-}
-
-/// Ends the process when SQLite does not stop at the deadline.
-fn give_up(context: &Context, arguments: &Arguments) -> impl FnOnce() + Send + use<> {
-    let terminal = context.terminal;
-    let failure = arguments.timeout.as_deref().map(timed_out);
-    move || {
-        if let Some(failure) = failure {
-            terminal.failure(&failure);
-            end_process(failure.status);
-        }
-    }
-}
-
-fn timed_out(limit: &str) -> Failure {
-    Failure {
-        status: Status::Failed,
-        message: format!("the SQL was stopped: it took longer than --timeout {limit}"),
-        hint: Some(
-            "the printed answer is incomplete; ask for less, use an index (`archiver schema`), or give it more time"
-                .to_owned(),
-        ),
-    }
+fn timed_out(limit: Duration) -> Failure {
+    let limit = limit.as_secs();
+    let message = format!("the SQL was stopped: it took longer than --timeout {limit}s");
+    Failure::failed(message).with_hint(
+        "the printed answer is incomplete; ask for less, use an index (`archiver schema`), or give it more time",
+    )
 }
 
 impl From<Error> for Failure {
@@ -189,10 +165,9 @@ impl From<Error> for Failure {
                 place: Some(place),
                 ..
             } => Self::usage(format!("{message}\n{}", pointed_at(&place))),
-            Error::Stopped | Error::TooMuchMemory | Error::Failed { .. } => Self {
-                status: Status::Failed,
-                ..Self::usage(error.to_string())
-            },
+            Error::Stopped | Error::TooMuchMemory | Error::Failed { .. } => {
+                Self::failed(error.to_string())
+            }
             error => Self::usage(error.to_string()),
         };
         Self { hint, ..failure }
@@ -207,13 +182,12 @@ fn pointed_at(place: &Place) -> String {
     let skipped = place.before.chars().count().saturating_sub(MOST_BEFORE);
     let before: String = place.before.chars().skip(skipped).collect();
     let after: String = place.after.chars().take(MOST_AFTER).collect();
-    let lead = match (place.line_number, skipped) {
-        (1, 0) => String::new(),
-        (1, _) => "…".to_owned(),
-        (number, 0) => format!("line {number}: "),
-        (number, _) => format!("line {number}: …"),
+    let line = match place.line_number {
+        1 => String::new(),
+        number => format!("line {number}: "),
     };
-    let before = format!("{lead}{}", visible(&before));
+    let cut = if skipped > 0 { "…" } else { "" };
+    let before = format!("{line}{cut}{}", visible(&before));
     let spaces = " ".repeat(before.width());
     format!("{before}{}\n{spaces}^", visible(&after))
 }

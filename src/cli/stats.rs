@@ -18,12 +18,8 @@ use super::union;
 #[command(after_help = after_help())]
 pub(super) struct Arguments {
     /// One to three of type, status, droplet, tag, region, resource-type, hour, weekday, day, week, month, quarter, year, account
-    #[arg(
-        long,
-        value_name = "WHAT",
-        value_delimiter = ',',
-        default_value = "type"
-    )]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    #[arg(default_value = "type")]
     by: Vec<Dimension>,
     /// Show durations instead of failures: the mean, the median, the 95th percentile and the maximum
     #[arg(long)]
@@ -90,10 +86,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         return Ok(status);
     }
     tell_windows(context, flags, &filter, &question);
-    let counts = answers
-        .all
-        .iter_mut()
-        .filter_map(|(_, (counts, _))| counts.take());
+    let counts = answers.all.iter_mut();
+    let counts = counts.filter_map(|(_, (counts, _))| counts.take());
     // The counts of several accounts are those of one.
     let counts = counts.reduce(|mut all, counts| {
         all.add(counts);
@@ -119,35 +113,25 @@ fn tell_windows(context: &Context, flags: &AnswerFlags, filter: &Filter, questio
         && flags.output.is_for_people()
     {
         let text = |time: Timestamp| time.in_zone(&flags.tz);
-        context.terminal.detail(
-            0,
-            &format!(
-                "{} .. {}, compared with {} .. {} (each without its end)",
-                text(since),
-                text(until),
-                text(before.0),
-                text(before.1)
-            ),
-        );
+        let [since, until, start, end] = [since, until, before.0, before.1].map(text);
+        let windows = format!("{since} .. {until}, compared with {start} .. {end}");
+        context
+            .terminal
+            .detail(0, &(windows + " (each without its end)"));
     }
-}
-
-/// The dimensions. A droplet of several accounts is named with its account, because its name may not be the only one.
-fn dimensions(context: &Context, arguments: &Arguments) -> Result<Vec<Dimension>, Failure> {
-    let mut by = arguments.by.clone();
-    let has_account = by.contains(&Dimension::Account);
-    if has_account && context.accounts().is_empty() {
-        return Err(Failure::usage("--by: no account is selected")
-            .with_hint("use --account NAME, or --account all"));
-    }
-    if context.has_several() && !has_account && by.contains(&Dimension::Droplet) {
-        by.insert(0, Dimension::Account);
-    }
-    Ok(by)
 }
 
 fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failure> {
-    let by = dimensions(context, arguments)?;
+    let mut by = arguments.by.clone();
+    let has_account = by.contains(&Dimension::Account);
+    if has_account && context.accounts.is_empty() {
+        return Err(Failure::usage("--by: no account is selected")
+            .with_hint("use --account NAME, or --account all"));
+    }
+    // A droplet of several accounts is named with its account, because its name may not be the only one.
+    if context.has_several() && !has_account && by.contains(&Dimension::Droplet) {
+        by.insert(0, Dimension::Account);
+    }
     let others = by.iter().filter(|it| **it != Dimension::Account).count();
     if others > MOST_DIMENSIONS {
         return Err(
@@ -155,18 +139,12 @@ fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failur
                 .with_hint("choose the ones that matter most, and narrow the others with filters"),
         );
     }
-    let is_again =
-        |(position, dimension): &(usize, &Dimension)| by[..*position].contains(dimension);
-    if let Some((_, dimension)) = by.iter().enumerate().find(is_again) {
-        return Err(Failure::usage(format!(
-            "--by: `{}` is given twice",
-            dimension.name()
-        )));
+    if let Some(name) = answer::twice(by.iter().map(|it| it.name())) {
+        return Err(Failure::usage(format!("--by: `{name}` is given twice")));
     }
-    let measure = if arguments.durations {
-        Measure::Durations
-    } else {
-        Measure::Errors
+    let measure = match arguments.durations {
+        true => Measure::Durations,
+        false => Measure::Errors,
     };
     Ok(Question {
         min_count: arguments.min_count,

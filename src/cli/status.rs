@@ -1,14 +1,11 @@
 //! `archiver status`: prints how fresh and complete the archive is on stdout, and sets an exit status for monitoring.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 
 use archiver::archive::LockState;
 use archiver::core::account::AccountName;
 use archiver::core::time::{Timestamp, parse_duration};
-use archiver::output::{
-    Format, Heading, Look, Options, RowWriter, Value, Writer, visible, wrapped,
-};
+use archiver::output::{Format, Heading, Look, Value, visible, wrapped};
 use archiver::query::status::{self, ListingStatus, Run};
 use archiver::query::{self, Filter};
 
@@ -19,6 +16,7 @@ use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
 use super::status_lines::{Lines, Report};
+use super::terminal::lead_of;
 use super::union::{self, Question, Said};
 
 /// Flags of `archiver status`.
@@ -30,8 +28,8 @@ use super::union::{self, Question, Said};
 )]
 pub(super) struct Arguments {
     /// An archive whose last complete sync began longer ago is stale, such as 2h
-    #[arg(long, value_name = "DURATION")]
-    max_age: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    max_age: Option<i64>,
     #[command(flatten)]
     answer: AnswerFlags,
 }
@@ -54,7 +52,6 @@ none. So with --exit-code, for cron or Nagios, 0 is good and anything else is a 
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     let flags = &arguments.answer;
-    flags.columns()?;
     let now = Timestamp::now();
     let is_page = flags.output == Format::Table && flags.columns.is_empty();
     if !is_page && flags.output != Format::Json {
@@ -64,10 +61,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
-    let all = answers.all.iter();
     if is_page {
-        let pages: Vec<_> = all.map(|(account, report)| (*account, report)).collect();
-        print_pages(context, flags, &pages, now)?;
+        print_pages(context, flags, &answers.all, now)?;
     } else {
         pager::print_json_of_each(context, &answers.all)?;
     }
@@ -81,10 +76,9 @@ fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Stat
     let question = Question::new(flags, &Filter::default(), Order::default());
     let answer = question.print(context, |own, rows| {
         let report = read(own, arguments, now)?;
-        let mut listings = report.status.listings.iter();
+        let mut listings = report.status.listings.iter().map(listing_values);
         let written = rows.header(&LISTING.map(Heading::named));
-        let written = written
-            .and_then(|()| listings.try_for_each(|listing| rows.row(&listing_values(listing))));
+        let written = written.and_then(|()| listings.try_for_each(|values| rows.row(&values)));
         written.map_err(query::Error::Write)?;
         if flags.output == Format::Html {
             own.terminal.note(&report.status.verdict.text);
@@ -98,11 +92,14 @@ fn list(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Stat
 }
 
 fn read(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Report, Failure> {
-    let max_age = arguments.max_age.as_deref().map(parse_duration).transpose();
-    let max_age = max_age.map_err(|error| Failure::usage(format!("--max-age: {error}")))?;
     let path = context.archive_path()?;
     let lock = LockState::of(&path);
-    let status = status::read(&context.open_archive_itself()?, &lock, now, max_age)?;
+    let status = status::read(
+        &context.open_archive_itself()?,
+        &lock,
+        now,
+        arguments.max_age,
+    )?;
     let pace = audit_seconds(context)?;
     Ok(Report {
         path: path.display().to_string(),
@@ -121,7 +118,7 @@ fn read(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Repo
 fn print_pages(
     context: &Context,
     flags: &AnswerFlags,
-    pages: &[(Option<AccountName>, &Report)],
+    pages: &[(Option<AccountName>, Report)],
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut hidden = BTreeSet::new();
@@ -131,8 +128,7 @@ fn print_pages(
                 writeln!(stdout)?;
             }
             let (width, status) = (context.terminal.width, &report.status);
-            let account = account.map_or(String::new(), |account| format!("{account}: "));
-            let verdict = format!("{account}{}", status.verdict.text);
+            let verdict = format!("{}{}", lead_of(*account), status.verdict.text);
             writeln!(stdout, "{}\n", wrapped(&visible(&verdict), width, 2))?;
             let lines = Lines {
                 report,
@@ -143,15 +139,15 @@ fn print_pages(
                 let line = format!("{name:<INDENT$}{}", visible(&text));
                 writeln!(stdout, "{}", wrapped(&line, width, INDENT))?;
             }
-            let messages = status.runs.iter().map(|run| run.message.as_ref());
-            let messages: Vec<_> = messages
-                .map(|message| Some(message?.lines().collect::<Vec<_>>().join("; ")))
-                .collect();
+            let message = |run: &Run| Some(run.message.as_ref()?.replace('\n', "; "));
+            let messages: Vec<_> = status.runs.iter().map(message).collect();
             let runs = run_table(&status.runs, &messages);
             for (headings, rows) in [listing_table(&status.listings), runs] {
                 if !rows.is_empty() {
                     writeln!(stdout)?;
-                    hidden.extend(print_table((context, flags), stdout, &headings, &rows)?);
+                    let terminal = context.terminal;
+                    let rest = answer::print_table(terminal, Some(flags), stdout, &headings, &rows);
+                    hidden.extend(rest?);
                 }
             }
         }
@@ -178,33 +174,24 @@ const LISTING: [&str; 11] = [
 
 /// The values of a listing, in the order of [`LISTING`].
 fn listing_values(listing: &ListingStatus) -> [Value<'_>; 11] {
-    let number = |number: Option<u64>| {
-        number.map_or(Value::Null, |it| {
-            Value::Integer(i64::try_from(it).unwrap_or(i64::MAX))
-        })
-    };
-    let through = if listing.is_followed {
-        "the account's"
-    } else {
-        "itself"
+    let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    let through = match listing.is_followed {
+        true => "the account's",
+        false => "itself",
     };
     [
         Value::Text(&listing.path),
         listing.droplet_id.map_or(Value::Null, Value::Integer),
-        text(listing.droplet_name.as_ref()),
-        number(listing.total),
-        number(Some(listing.covered)),
-        number(Some(listing.missing)),
-        number(listing.complete_total),
-        text(listing.complete_at.as_ref()),
-        text(listing.proven_since.as_ref()),
+        listing.droplet_name.as_deref().into(),
+        listing.total.map_or(Value::Null, number),
+        number(listing.covered),
+        number(listing.missing),
+        listing.complete_total.map_or(Value::Null, number),
+        listing.complete_at.as_deref().into(),
+        listing.proven_since.as_deref().into(),
         Value::Text(through),
-        text(listing.gone_at.as_ref()),
+        listing.gone_at.as_deref().into(),
     ]
-}
-
-fn text(text: Option<&String>) -> Value<'_> {
-    text.map_or(Value::Null, |text| Value::Text(text))
 }
 
 /// The width of the names at the start of each line.
@@ -248,14 +235,12 @@ fn run_table<'a>(runs: &'a [Run], messages: &'a [Option<String>]) -> Table<'a> {
         ("updated", 40),
         ("message", 0),
     ];
-    let headings = headings.map(|(name, rank)| {
-        let heading = if name == "sync" {
-            Heading::plain(name)
-        } else {
-            Heading::named(name)
-        };
-        Heading { rank, ..heading }
+    let mut headings = headings.map(|(name, rank)| Heading {
+        rank,
+        ..Heading::named(name)
     });
+    // The number of a sync counts nothing.
+    headings[0].look = Look::Plain;
     let rows = runs.iter().zip(messages).map(|(run, message)| {
         vec![
             Value::Integer(run.id),
@@ -265,32 +250,10 @@ fn run_table<'a>(runs: &'a [Run], messages: &'a [Option<String>]) -> Table<'a> {
             Value::Integer(run.requests),
             Value::Integer(run.inserted),
             Value::Integer(run.updated),
-            text(message.as_ref()),
+            message.as_deref().into(),
         ]
     });
     (headings.to_vec(), rows.collect())
-}
-
-/// Returns the columns that did not fit.
-fn print_table(
-    (context, flags): (&Context, &AnswerFlags),
-    sink: &mut dyn Write,
-    headings: &[Heading<'_>],
-    rows: &[Vec<Value<'_>>],
-) -> io::Result<Vec<String>> {
-    let options = Options {
-        no_header: flags.no_header,
-        width: context.terminal.width,
-        hides_columns: true,
-        is_colored: context.terminal.colors_answers,
-        zone: flags.tz.clone(),
-        ..Options::default()
-    };
-    let mut table = Writer::new(Format::Table, options, sink);
-    table.header(headings)?;
-    rows.iter().try_for_each(|row| table.row(row))?;
-    table.finish()?;
-    Ok(table.hidden().iter().map(ToString::to_string).collect())
 }
 
 fn took(run: &Run) -> Option<i64> {

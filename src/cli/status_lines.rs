@@ -5,7 +5,7 @@ use archiver::core::time::{Timestamp, Zone, duration_text};
 use archiver::query::status::{self, State, ago, counted, grouped};
 use serde::Serialize;
 
-/// What is known about one archive; as JSON, for scripts.
+/// The status of one archive; as JSON, for scripts.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) path: String,
@@ -138,16 +138,15 @@ impl Lines<'_> {
 
     /// A time in the chosen zone, and its age.
     fn at(&self, time: &str) -> String {
-        let age = time.parse::<Timestamp>().map(|at| ago(at.age_at(self.now)));
-        match age {
-            Ok(age) => format!("{} ({age})", self.time(time)),
+        match time.parse::<Timestamp>() {
+            Ok(at) => format!("{} ({})", self.time(time), ago(at.age_at(self.now))),
             Err(_) => time.to_owned(),
         }
     }
 
     fn time(&self, time: &str) -> String {
-        time.parse::<Timestamp>()
-            .map_or_else(|_| time.to_owned(), |at| at.in_zone(self.zone))
+        let at = time.parse::<Timestamp>();
+        at.map_or_else(|_| time.to_owned(), |at| at.in_zone(self.zone))
     }
 }
 

@@ -79,10 +79,9 @@ impl ListingSummary {
 /// The summary for people.
 pub(super) fn in_words(report: &Report) -> String {
     let counts = report.counts;
-    let again = if report.retries > 0 {
-        format!(" ({} of them again)", grouped(report.retries))
-    } else {
-        String::new()
+    let again = match report.retries {
+        0 => String::new(),
+        retries => format!(" ({} of them again)", grouped(retries)),
     };
     let unreadable = match counts.unreadable_times {
         0 => String::new(),
@@ -107,10 +106,8 @@ pub(super) fn forecast_in_words(forecast: &Forecast) -> String {
         0 => "less than a minute".to_owned(),
         minutes => format!("about {} minutes", grouped(minutes + 1)),
     };
-    let (actions, pages) = (
-        counted(forecast.actions, "action"),
-        counted(forecast.pages, "page"),
-    );
+    let actions = counted(forecast.actions, "action");
+    let pages = counted(forecast.pages, "page");
     let requests = counted(forecast.requests, "request");
     format!("{actions} to read in {pages}: at most {requests}, {time}; nothing was written")
 }

@@ -8,7 +8,7 @@ use archiver::api::SharedPacer;
 use archiver::archive;
 use archiver::core::account::AccountName;
 use archiver::core::cancellation::Cancellation;
-use archiver::core::time::parse_duration;
+use archiver::core::time::{TimeError, parse_duration};
 use archiver::output::{visible_json, wrapped};
 use archiver::sync::{self, Forecast, Known, Settings};
 use indicatif::MultiProgress;
@@ -18,12 +18,12 @@ use super::Context;
 use super::attempt::{self, Attempt, Verdict};
 use super::exit::{Failure, Status, kept_locked, unless_closed};
 use super::monitoring::{self, Failing, Monitoring, MonitoringFlags};
-use super::pager;
+use super::pager::{self, DocumentFormat};
 use super::progress::Progress;
 use super::runtime::{Hangup, Overdue, Worker, runtime, side_by_side, stop_signals};
 use super::scope::ScopeFlags;
 use super::summary::{self, Summary};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, lead_of};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -53,31 +53,22 @@ pub(super) struct Arguments {
     pub(super) dry_run: bool,
     /// The longest wait for another sync, or for a program that keeps the archive locked, such as 60s [default: no wait
     /// for a sync, a minute for a program]
-    #[arg(long, value_name = "DURATION")]
-    wait: Option<String>,
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
     /// The format of the summary: text, for people on stderr, or json, for scripts on stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     #[arg(hide_possible_values = true)]
-    output: SummaryFormat,
+    output: DocumentFormat,
     #[command(flatten)]
     monitoring: MonitoringFlags,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum SummaryFormat {
-    /// For people, on stderr
-    Text,
-    /// For scripts, on stdout
-    Json,
-}
-
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
     context.refuse_shared_tokens()?;
-    let wait = arguments.wait.as_deref().map(wait).transpose()?;
     let (bars, failing) = (MultiProgress::new(), Failing::default());
     let contexts = context.of_each();
     let plans = side_by_side(contexts.iter().collect(), |one| {
-        Planned::new(one, arguments, wait, &bars, &failing)
+        Planned::new(one, arguments, &bars, &failing)
     });
     if arguments.dry_run {
         let outcomes = each(&contexts, plans, &bars, |plan| plan.forecast());
@@ -86,10 +77,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let signals = stop_signals(Hangup::Stops, Some(overdue(context.terminal, &bars)))?;
     // Several accounts may have one file.
     let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (one, plan) in contexts.iter().zip(&plans) {
-        let file = plan.as_ref().ok();
-        if let Some(path) = file.and_then(|plan| plan.monitoring.metrics_file.clone()) {
-            files.entry(path).or_default().push(one);
+    for plan in plans.iter().flatten() {
+        if let Some(path) = plan.monitoring.metrics_file.clone() {
+            files.entry(path).or_default().push(plan.context);
         }
     }
     let stopped = &signals.cancellation;
@@ -106,7 +96,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
 struct Planned<'a> {
     context: &'a Context,
     arguments: &'a Arguments,
-    wait: Option<Duration>,
     progress: Progress,
     monitoring: Monitoring,
     settings: Settings,
@@ -124,7 +113,6 @@ impl<'a> Planned<'a> {
     fn new(
         context: &'a Context,
         arguments: &'a Arguments,
-        wait: Option<Duration>,
         bars: &MultiProgress,
         failing: &Failing,
     ) -> Result<Self, Failure> {
@@ -137,7 +125,6 @@ impl<'a> Planned<'a> {
             settings: attempt::settings(context, scope, arguments.full)?,
             context,
             arguments,
-            wait,
             progress: Progress::among(context.terminal, bars),
             monitoring,
         })
@@ -145,22 +132,17 @@ impl<'a> Planned<'a> {
 
     /// Syncs, and tells people and the check how it went.
     fn perform(self, cancellation: &Cancellation) -> Result<(Verdict, Option<Answer>), Failure> {
-        let Self {
-            context,
-            progress,
-            monitoring,
-            ..
-        } = self;
+        let (context, progress, monitoring) = (self.context, &self.progress, &self.monitoring);
         // One extra thread is enough: a sync never does more than two things at once.
         let worker = Worker::start()?;
         let runtime = &worker.runtime;
         runtime.spawn(progress.clone().stop_at(cancellation.clone()));
         let attempt = Attempt {
             context,
-            progress: &progress,
+            progress,
             settings: self.settings,
             pacer: SharedPacer::new(attempt::pace(context)),
-            wait: self.wait,
+            wait: self.arguments.wait,
             // A single command does not know whether an archive existed before.
             must_exist: false,
             cancellation,
@@ -184,14 +166,14 @@ impl<'a> Planned<'a> {
 
     /// The cost of the sync.
     fn forecast(self) -> Result<(Verdict, Option<Answer>), Failure> {
-        let Self { context, wait, .. } = self;
+        let (context, arguments) = (self.context, self.arguments);
         let path = context.archive_path()?;
         let pace = attempt::pace(context);
         let token = context.token(&Cancellation::never())?;
         let client = attempt::client(context, &self.progress, SharedPacer::new(pace), token)?;
-        let lock_wait = context.lock_wait(&path, &Cancellation::never(), wait);
+        let lock_wait = context.lock_wait(&path, &Cancellation::never(), arguments.wait);
         let known = match archive::open_read_only_unless(&path, &lock_wait) {
-            Ok(archive) if !self.arguments.full => Known {
+            Ok(archive) if !arguments.full => Known {
                 coverage: archive::coverage_by_listing(&archive)?,
                 followed: archive::followed(&archive)?,
             },
@@ -227,11 +209,8 @@ fn each<'a>(
     side_by_side(plans, |(context, plan): (&Context, Result<_, _>)| {
         let ended = plan.and_then(&work);
         let (verdict, answer) = ended.unwrap_or_else(|failure| (Err(failure), None));
-        match &verdict {
-            Err(failure) if context.is_one_of_several() => {
-                bars.suspend(|| context.terminal.failure(failure));
-            }
-            _ => {}
+        if let (Err(failure), true) = (&verdict, context.is_one_of_several()) {
+            bars.suspend(|| context.terminal.failure(failure));
         }
         Outcome {
             context,
@@ -253,27 +232,23 @@ fn end(
         return verdict.map(|()| Status::Done);
     }
     let count = outcomes.len();
-    let status = Status::of_several(outcomes.iter().map(Outcome::status));
     let failed = outcomes.iter().filter(|it| it.verdict.is_err());
-    let failed = failed.filter_map(|it| Some((it.context.account()?, it.status().code())));
-    let failed: Vec<_> = failed
-        .map(|(account, code)| format!("{account} {code}"))
-        .collect();
+    let failed =
+        failed.filter_map(|it| Some(format!("{} {}", it.context.account()?, it.status().code())));
+    let failed: Vec<_> = failed.collect();
     if failed.is_empty() {
         let text = format!("all {count} accounts are done, and complete");
         let verbosity = arguments.verbosity(context.terminal);
         context.terminal.detail(verbosity, &text);
         return Ok(Status::Done);
     }
-    Err(Failure {
-        status,
-        message: format!(
-            "{} of {count} accounts are complete; exit status of the others: {}",
-            count - failed.len(),
-            failed.join(", ")
-        ),
-        hint: None,
-    })
+    let complete = count - failed.len();
+    let message = format!(
+        "{complete} of {count} accounts are complete; exit status of the others: {}",
+        failed.join(", ")
+    );
+    let status = Status::of_several(outcomes.iter().map(Outcome::status));
+    Err(Failure::new(status, message))
 }
 
 /// The result of one of several accounts, for scripts.
@@ -297,10 +272,7 @@ impl Outcome<'_> {
             return None;
         };
         let words = summary::forecast_in_words(forecast);
-        Some(match self.context.terminal.account {
-            Some(account) => format!("{account}: {words}"),
-            None => words,
-        })
+        Some(lead_of(self.context.terminal.account) + &words)
     }
 
     fn row(&self) -> (Option<AccountName>, Row<'_>) {
@@ -321,16 +293,16 @@ fn print(
     outcomes: &[Outcome<'_>],
 ) -> Result<Status, Failure> {
     let lines: Vec<String> = match arguments.output {
-        SummaryFormat::Text => {
+        DocumentFormat::Text => {
             let lines = outcomes.iter().filter_map(Outcome::cost_in_words);
             let width = context.terminal.width;
             lines.map(|line| wrapped(&line, width, 2)).collect()
         }
-        SummaryFormat::Json if context.has_several() => {
+        DocumentFormat::Json if context.has_several() => {
             let rows: Vec<_> = outcomes.iter().map(Outcome::row).collect();
             return pager::print_json_of_each(context, &rows);
         }
-        SummaryFormat::Json => {
+        DocumentFormat::Json => {
             let answers = outcomes.iter().filter_map(|it| it.answer.as_ref());
             let texts = answers.map(|it| serde_json::to_string(it).unwrap_or_default());
             texts.map(|text| visible_json(&text).into_owned()).collect()
@@ -356,14 +328,12 @@ pub(super) fn overdue(terminal: Terminal, bars: &MultiProgress) -> Overdue {
 impl Arguments {
     /// The verbosity at which the result is told. Cron sees nothing of a success.
     fn verbosity(&self, terminal: Terminal) -> u8 {
-        let is_read = terminal.is_interactive && self.output == SummaryFormat::Text;
-        u8::from(!is_read)
+        u8::from(!terminal.is_interactive || self.output == DocumentFormat::Json)
     }
 }
 
-/// The longest wait for the lock of another sync or program.
-pub(super) fn wait(text: &str) -> Result<Duration, Failure> {
-    let seconds =
-        parse_duration(text).map_err(|error| Failure::usage(format!("--wait: {error}")))?;
+/// The value of a flag for a length of time.
+pub(super) fn duration(text: &str) -> Result<Duration, TimeError> {
+    let seconds = parse_duration(text)?;
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }

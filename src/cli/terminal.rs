@@ -124,7 +124,7 @@ impl Terminal {
         self.line(Level::Error, &failure.message, failure.hint.as_deref());
     }
 
-    /// The status of one of several accounts. Prints the failure.
+    /// The status of an outcome. Prints the failure.
     pub(super) fn told(&self, outcome: Result<Status, Failure>) -> Status {
         outcome.unwrap_or_else(|failure| {
             self.failure(&failure);
@@ -218,8 +218,7 @@ impl Terminal {
 
     /// The lines of a text after a label. Those after the first are indented.
     fn lines(&self, lead: &str, (label, color): (&str, &str), text: &str) -> String {
-        let account = self.account.map(|account| format!("{account}: "));
-        let account = account.unwrap_or_default();
+        let account = lead_of(self.account);
         // A caret stands below a place of the line before it.
         let has_caret = text.lines().any(|line| line.trim() == "^");
         let width = self.message_width.filter(|_| !has_caret);
@@ -242,11 +241,19 @@ impl Terminal {
     }
 }
 
+/// The lead of a text about one of several accounts: its name.
+pub(super) fn lead_of(account: Option<AccountName>) -> String {
+    account.map_or_else(String::new, |account| format!("{account}: "))
+}
+
 /// The variable if it is set, as shells and tests do, else what the terminal reports.
-fn size(environment: &Environment, variable: &str, reported: Option<u16>) -> Option<usize> {
-    let set = environment
-        .text(variable)
-        .and_then(|text| text.parse().ok());
+pub(super) fn size(
+    environment: &Environment,
+    variable: &str,
+    reported: Option<u16>,
+) -> Option<usize> {
+    let set = environment.text(variable);
+    let set = set.and_then(|text| text.parse().ok());
     set.or(reported.map(usize::from)).filter(|size| *size > 0)
 }
 
@@ -313,11 +320,10 @@ const PLAIN: &str = "\x1b[0m";
 /// True when stderr is the journal: `JOURNAL_STREAM` names its device and inode (`systemd.exec(5)`).
 fn is_journal(environment: &Environment) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let Some(stream) = environment.text("JOURNAL_STREAM") else {
-        return false;
-    };
-    std::fs::metadata("/proc/self/fd/2")
-        .is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
+    let stream = environment.text("JOURNAL_STREAM");
+    let stderr = std::fs::metadata("/proc/self/fd/2").ok();
+    let stderr = stderr.map(|stderr| format!("{}:{}", stderr.dev(), stderr.ino()));
+    stream.is_some() && stream == stderr
 }
 
 impl Level {

@@ -72,7 +72,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         }
         // Otherwise the basis says why there is no action.
         if found == 0 && own.basis.doubt() == Doubt::Nothing {
-            slips.push(empty(&droplet, window));
+            let is_whole = window == Window::default();
+            let when = if is_whole { "" } else { " of that time" };
+            let id = droplet.id;
+            slips.push(format!(
+                "the archive has no action of the droplet {id}{when}"
+            ));
         }
         Ok(Said {
             details,
@@ -81,15 +86,6 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         })
     })?;
     Ok(answer.status)
-}
-
-fn empty(droplet: &Droplet, window: Window) -> String {
-    let is_whole = window == Window::default();
-    let when = if is_whole { "" } else { " of that time" };
-    format!(
-        "the archive has no action of the droplet {}{when}",
-        droplet.id
-    )
 }
 
 fn window(arguments: &Arguments, now: Timestamp) -> Result<Window, Failure> {
@@ -134,14 +130,7 @@ fn conclusion(state: State, now: Timestamp, zone: &Zone) -> String {
         return "the archived actions do not show whether it is on".to_owned();
     };
     let passed = duration_text((now.epoch_seconds() - since.epoch_seconds()).max(0));
-    let estimate = if state.is_estimate {
-        " (estimated)"
-    } else {
-        ""
-    };
-    format!(
-        "{} since {}, for {passed}{estimate}",
-        state.power.name(),
-        since.in_zone(zone)
-    )
+    let (power, since, is_estimate) = (state.power.name(), since.in_zone(zone), state.is_estimate);
+    let estimate = if is_estimate { " (estimated)" } else { "" };
+    format!("{power} since {since}, for {passed}{estimate}")
 }

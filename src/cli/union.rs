@@ -34,7 +34,7 @@ pub(super) struct Question<'a> {
     pub(super) total: Option<&'a Total>,
 }
 
-/// What an archive says beside its rows.
+/// The words of an archive beside its rows.
 #[derive(Default)]
 pub(super) struct Said {
     /// Probable mistakes in the question.
@@ -91,8 +91,8 @@ impl<'a> Question<'a> {
             self.print_merged(context, ask)?
         } else {
             let printed = self.print_ordered(context, |rows| ask(context, rows))?;
-            let said = printed.outcome.unwrap_or_default();
-            (printed.rows, Answers::of_one(context, said))
+            let all = vec![(None, printed.outcome.unwrap_or_default())];
+            (printed.rows, Answers::new(all, context.basis.doubt()))
         };
         for (account, said) in &answers.all {
             let terminal = account.map_or(context.terminal, |it| context.terminal.of_account(it));
@@ -176,7 +176,7 @@ impl<'a> Question<'a> {
                 Some(failure) => Err(failure),
                 None => self.print_heads(context, std::mem::take(&mut heads)),
             };
-            // What still runs ends at its next row.
+            // A thread that still runs ends at its next row.
             drop(heads);
             outcomes.extend(running.into_iter().map(joined));
             printed
@@ -204,7 +204,8 @@ pub(super) fn each<T: Send>(
     ask: impl Fn(&Context) -> Result<T, Failure> + Sync,
 ) -> Result<Answers<T>, Failure> {
     if !context.has_several() {
-        return Ok(Answers::of_one(context, ask(context)?));
+        let all = vec![(None, ask(context)?)];
+        return Ok(Answers::new(all, context.basis.doubt()));
     }
     let (members, mut outcomes) = members(context, filter);
     outcomes.extend(side_by_side(members, |own| {
@@ -265,7 +266,7 @@ pub(super) fn known(context: &Context, filter: Filter) -> Filter {
     narrowed(context, &filter).unwrap_or(filter)
 }
 
-/// What an account answered, with its context.
+/// The answer of an account, with its context.
 type Outcome<T> = (Context, Result<T, Failure>);
 
 /// The answers of the accounts that have one. Without several accounts, there is one answer without an account.
@@ -285,16 +286,11 @@ fn usage<T>(outcomes: &[Outcome<T>]) -> Option<Failure> {
         .filter_map(|(own, result)| Some((own.account()?, result.as_ref().err()?)));
     let (account, failure) = failures.find(|(_, failure)| failure.status == Status::Usage)?;
     let is_same = |other: &Failure| other.message == failure.message;
-    let is_of_all = outcomes
-        .iter()
-        .all(|(_, result)| result.as_ref().err().is_some_and(is_same));
-    let message = match is_of_all {
-        true => failure.message.clone(),
-        false => format!("{account}: {}", failure.message),
-    };
-    Some(Failure {
-        message,
-        ..failure.clone()
+    let mut results = outcomes.iter().map(|(_, result)| result.as_ref());
+    let is_of_all = results.all(|result| result.err().is_some_and(is_same));
+    Some(match is_of_all {
+        true => failure.clone(),
+        false => failure.clone().about(account),
     })
 }
 
@@ -310,12 +306,7 @@ fn settled<T>(mut outcomes: Vec<Outcome<T>>, tells_age: bool) -> Result<Answers<
         }
         own.basis.tell(own.terminal);
     }
-    let mut answers = Answers {
-        all: Vec::new(),
-        missing: Vec::new(),
-        failed: None,
-        doubt: Doubt::Nothing,
-    };
+    let mut answers = Answers::new(Vec::new(), Doubt::Nothing);
     let mut unknown = Vec::new();
     for (own, result) in outcomes {
         match result {
@@ -335,35 +326,30 @@ fn settled<T>(mut outcomes: Vec<Outcome<T>>, tells_age: bool) -> Result<Answers<
         }
     }
     unknown.sort_by_key(|failure| failure.status != Status::Partial);
-    answers.with_unknown(unknown.into_iter().next())
+    let unknown = unknown.into_iter().next();
+    if answers.all.is_empty() {
+        // An account that could not be read may know it.
+        let status = answers.failed.map(|_| Status::Partial);
+        return unknown.map_or(Ok(answers), |failure| {
+            let status = status.unwrap_or(failure.status);
+            Err(Failure { status, ..failure })
+        });
+    }
+    answers.failed = answers.failed.map(|_| Status::Partial);
+    if unknown.is_some_and(|failure| failure.status == Status::Partial) {
+        answers.doubt = answers.doubt.max(Doubt::NoRows);
+    }
+    Ok(answers)
 }
 
 impl<T> Answers<T> {
-    /// The answer of the only archive.
-    fn of_one(context: &Context, answer: T) -> Self {
+    fn new(all: Vec<(Option<AccountName>, T)>, doubt: Doubt) -> Self {
         Self {
-            all: vec![(None, answer)],
+            all,
             missing: Vec::new(),
             failed: None,
-            doubt: context.basis.doubt(),
+            doubt,
         }
-    }
-
-    /// The answers beside those of accounts that do not know a name or a value of the question.
-    fn with_unknown(mut self, failure: Option<Failure>) -> Result<Self, Failure> {
-        if !self.all.is_empty() {
-            self.failed = self.failed.map(|_| Status::Partial);
-            if failure.is_some_and(|failure| failure.status == Status::Partial) {
-                self.doubt = self.doubt.max(Doubt::NoRows);
-            }
-            return Ok(self);
-        }
-        let Some(failure) = failure else {
-            return Ok(self);
-        };
-        // An account that could not be read may know it.
-        let status = self.failed.map_or(failure.status, |_| Status::Partial);
-        Err(Failure { status, ..failure })
     }
 
     /// The exit status of an answer in which `--exit-code` counts this number of rows.

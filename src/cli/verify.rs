@@ -37,10 +37,9 @@ that archiver never leaves behind; a note may occur in a sound archive, such as 
 Exit status: 0 sound; 6 damaged or inconsistent, or there is no archive.";
 
 pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Failure> {
-    let depth = if arguments.quick {
-        Depth::Quick
-    } else {
-        Depth::Full
+    let depth = match arguments.quick {
+        true => Depth::Quick,
+        false => Depth::Full,
     };
     let connection = context.open_archive_itself()?;
     let verification = verify::verify(&connection, depth, Timestamp::now())?;
@@ -51,10 +50,9 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
             print(&verification, context.terminal.width, stdout)
         })?,
     };
-    Ok(if verification.is_sound {
-        Status::Done
-    } else {
-        Status::UnusableArchive
+    Ok(match verification.is_sound {
+        true => Status::Done,
+        false => Status::UnusableArchive,
     })
 }
 
@@ -80,11 +78,12 @@ fn verdict(verification: &Verification) -> String {
         verification.findings.iter().filter(same).count() as u64
     };
     let (errors, notes) = (found(Severity::Error), found(Severity::Note));
-    let notes = (notes > 0).then(|| counted(notes, "note"));
+    let notes = match notes {
+        0 => String::new(),
+        notes => format!("; {}", counted(notes, "note")),
+    };
     if errors > 0 {
-        let found = [Some(counted(errors, "error")), notes];
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        return format!("not sound: {}", found.join(", "));
+        return format!("not sound: {}{notes}", counted(errors, "error"));
     }
     let counts = [
         (verification.actions, "action"),
@@ -92,7 +91,6 @@ fn verdict(verification: &Verification) -> String {
         (verification.syncs, "sync"),
     ];
     let counts = counts.map(|(count, name)| counted(count.unwrap_or(0), name));
-    let notes = notes.map_or_else(String::new, |notes| format!("; {notes}"));
     format!("sound: {}{notes}", counts.join(", "))
 }
 

@@ -13,7 +13,7 @@ use std::slice;
 use archiver::config::Environment;
 use archiver::output::visible;
 use archiver::query::known::Known;
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 
 use super::exit::{Failure, Status, unless_closed};
 use super::grammar::{commands, find, flags, quoted, takes_value};
@@ -51,22 +51,16 @@ enum Shell {
 }
 
 pub(super) fn run(arguments: &Arguments, environment: &Environment) -> Result<Status, Failure> {
-    let text = match arguments.words.as_slice() {
-        [] => arguments.shell.script().to_owned(),
-        words => arguments.shell.answer(words, environment),
+    let text = match (arguments.words.as_slice(), arguments.shell) {
+        ([], Shell::Bash) => include_str!("archiver.bash").to_owned(),
+        ([], Shell::Zsh) => include_str!("archiver.zsh").to_owned(),
+        ([], Shell::Fish) => include_str!("archiver.fish").to_owned(),
+        (words, shell) => shell.answer(words, environment),
     };
     unless_closed(io::stdout().lock().write_all(text.as_bytes()))
 }
 
 impl Shell {
-    fn script(self) -> &'static str {
-        match self {
-            Self::Bash => include_str!("archiver.bash"),
-            Self::Zsh => include_str!("archiver.zsh"),
-            Self::Fish => include_str!("archiver.fish"),
-        }
-    }
-
     /// A line for each candidate, as the script of this shell takes it.
     fn answer(self, words: &[OsString], environment: &Environment) -> String {
         let texts = words.iter().map(|word| word.to_string_lossy().into_owned());
@@ -152,10 +146,8 @@ fn candidates(before: &[String], word: &str, environment: &Environment) -> Vec<K
     }
     if word.starts_with('-') {
         let shown = flags(&path).filter(|flag| !flag.is_hide_set());
-        let long = shown.filter_map(|flag| Some((flag.get_long()?, flag.get_help())));
-        return long
-            .map(|(name, help)| of(format!("--{name}"), help))
-            .collect();
+        let long = |flag: &Arg| Some(of(format!("--{}", flag.get_long()?), flag.get_help()));
+        return shown.filter_map(long).collect();
     }
     match place.positional() {
         Some(argument) => place.values(argument, "", word),

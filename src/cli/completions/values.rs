@@ -57,16 +57,11 @@ impl Place<'_> {
     /// The argument without a flag that stands here: the next one, or the last one, if it takes several values.
     pub(super) fn positional(&self) -> Option<&Arg> {
         let command = self.path.last()?;
-        let several = |argument: &&Arg| {
-            argument
-                .get_num_args()
-                .is_some_and(|it| it.max_values() > 1)
-        };
+        let several = |it: &&Arg| it.get_num_args().is_some_and(|it| it.max_values() > 1);
         let all = command.get_positionals().filter(|it| !it.is_hide_set());
         let all: Vec<_> = all.collect();
-        all.get(self.given())
-            .copied()
-            .or_else(|| all.last().copied().filter(several))
+        let next = all.get(self.given()).copied();
+        next.or_else(|| all.last().copied().filter(several))
     }
 
     /// The values of `argument`, each behind `lead` and the values that `written` has already.
@@ -78,20 +73,16 @@ impl Place<'_> {
         let name = names.first().map_or("", |name| name.as_str());
         let is_list =
             argument.get_value_delimiter().is_some() || ["ID|NAME", "TYPE"].contains(&name);
-        let start = written
-            .rfind(',')
-            .filter(|_| is_list)
-            .map_or(0, |comma| comma + 1);
+        let comma = written.rfind(',').filter(|_| is_list);
+        let start = comma.map_or(0, |comma| comma + 1);
         let negated = usize::from(is_list && written[start..].starts_with('!'));
         let (kept, beginning) = written.split_at(start + negated);
         let long = argument.get_long().unwrap_or_default();
         let possible = argument.get_possible_values();
-        let known = if possible.is_empty() {
-            self.known((name, long), beginning)
-        } else {
-            let values = possible.iter();
-            let known = values.map(|value| of(value.get_name(), value.get_help()));
-            known.collect()
+        let values = possible.iter().map(|it| of(it.get_name(), it.get_help()));
+        let known = match possible.is_empty() {
+            true => self.known((name, long), beginning),
+            false => values.collect(),
         };
         let known = known.into_iter().map(|known| Known {
             value: format!("{lead}{kept}{}", known.value),
@@ -111,10 +102,9 @@ impl Place<'_> {
             ("TYPE", _) => {
                 let groups = groups().iter();
                 let groups = groups.map(|group| of(group.to_string(), Some(&group.description)));
-                self.archived(known::types)
-                    .into_iter()
-                    .chain(groups)
-                    .collect()
+                let mut types = self.archived(known::types);
+                types.extend(groups);
+                types
             }
             ("TAG", _) => archived(known::tags),
             ("SLUG", _) => self.archived(known::regions),

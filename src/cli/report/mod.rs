@@ -144,7 +144,8 @@ fn run_report(
         merged_order(chosen, report, &texts),
     );
     let question = Question {
-        total: report.total.as_ref().filter(|_| !chosen.order.cuts()),
+        // The total of some rows is not that of the answer.
+        total: (report.total.as_ref()).filter(|_| chosen.order.limit.is_none()),
         ..Question::new(flags, &named, order)
     };
     let answer = question.print(context, |own, rows| {

@@ -15,6 +15,8 @@ mod zone;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 pub use calendar_period::CalendarUnit;
 pub use moment::{Period, parse_period, parse_since, parse_until};
 pub use span::{duration_text, duration_too_long, parse_duration};
@@ -119,6 +121,12 @@ impl FromStr for Timestamp {
         };
         let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
         Self::from_instant(instant).ok_or_else(error)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
