@@ -138,7 +138,7 @@ mod tests {
     /// The clock moves on when nothing else happens.
     #[tokio::test(start_paused = true)]
     async fn a_command_that_takes_too_long_is_given_up() {
-        let mut running = Running::start(shell("sleep 3600"), &Turns::new())
+        let mut running = Running::start(shell("exec sleep 3600"), &Turns::new())
             .await
             .unwrap();
         assert!(running.portion().await.is_err());

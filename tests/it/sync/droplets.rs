@@ -364,7 +364,7 @@ fn a_missing_scope_is_reported_once() {
     let run = sandbox
         .sync(&cloud, &["--droplet", &ids.join(",")])
         .exits(4);
-    assert_eq!(run.stderr.matches("403").count(), 1, "{run}");
+    assert_eq!(run.stderr.matches("answered 403").count(), 1, "{run}");
     let others = format!("and {} other listings failed", ids.len() - 1);
     run.says(&others)
         .says("hint: the token lacks a scope: `droplet:read`");
@@ -374,7 +374,7 @@ fn a_missing_scope_is_reported_once() {
         1,
         "{run}"
     );
-    assert_eq!(run.stderr.matches("403").count(), 0, "{run}");
+    assert_eq!(run.stderr.matches("answered 403").count(), 0, "{run}");
 }
 
 #[test]
