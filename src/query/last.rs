@@ -61,21 +61,17 @@ impl Last {
         let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
         [
             Value::Integer(self.droplet_id),
-            text(self.droplet_name.as_ref()),
-            text(self.kind.as_ref()),
-            text(self.status.as_ref()),
-            text(self.started_at.as_ref()),
+            self.droplet_name.as_deref().into(),
+            self.kind.as_deref().into(),
+            self.status.as_deref().into(),
+            self.started_at.as_deref().into(),
             number(self.ago_seconds),
-            text(self.completed_at.as_ref()),
+            self.completed_at.as_deref().into(),
             number(self.duration_seconds),
             number(self.action_id),
-            text(self.region_slug.as_ref()),
+            self.region_slug.as_deref().into(),
         ]
     }
-}
-
-fn text(text: Option<&String>) -> Value<'_> {
-    text.map_or(Value::Null, |text| Value::Text(text))
 }
 
 /// The most recent action of each droplet that matches the filter, by start time. An action that is only in the
@@ -117,23 +113,19 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
             });
         }
     }
-    leave_out_unarchived(connection, &mut found)?;
+    // Where the history is not archived, it may have happened.
+    let missed = found.iter().filter(|last| last.action_id.is_none());
+    let missed: Vec<_> = missed.map(|last| last.droplet_id).collect();
+    let unarchived = not_archived(connection, Some(&missed))?;
+    found.retain(|last| {
+        last.action_id.is_some() || unarchived.binary_search(&last.droplet_id).is_err()
+    });
     found.sort_by_cached_key(|last| {
         let newest = last.action_id.map(|id| (last.started_at.clone(), id));
         (Reverse(newest), last.droplet_id)
     });
     found.truncate(limit);
     Ok(found)
-}
-
-/// Leaves out droplets without an action whose history is not archived: it may have happened to them.
-fn leave_out_unarchived(connection: &Connection, found: &mut Vec<Last>) -> Result<(), Error> {
-    let missed = found.iter().filter(|last| last.action_id.is_none());
-    let missed: Vec<DropletId> = missed.map(|last| last.droplet_id).collect();
-    let unarchived = not_archived(connection, Some(&missed))?;
-    let is_unarchived = |last: &Last| unarchived.binary_search(&last.droplet_id).is_ok();
-    found.retain(|last| last.action_id.is_some() || !is_unarchived(last));
-    Ok(())
 }
 
 /// The first action of the answer.

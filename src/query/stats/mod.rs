@@ -19,7 +19,7 @@ use crate::core::model::DropletId;
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
 use crate::output::{Heading, RowWriter};
 use crate::query::rows::names as names_of_droplets;
-use crate::query::{Column, Error, Filter, InvalidValue};
+use crate::query::{Column, Error, Filter};
 
 /// The maximum number of dimensions, without the account. More would make too many groups to read.
 pub const MOST_DIMENSIONS: usize = 3;
@@ -285,10 +285,11 @@ const DROPLETS: &str = "
                  AND (actions.resource_type IS NOT 'droplet' OR actions.resource_id IS NOT listed.droplet_id)), '')";
 
 impl FromStr for Dimension {
-    type Err = InvalidValue;
+    /// The message for another word. It says which words are dimensions.
+    type Err = String;
 
     /// The name of a column chooses the dimension too: `resource_type`, `region_slug`, `droplet_id`.
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let plain = text.to_ascii_lowercase().replace('_', "-");
         let name = ["-slug", "-id", "-name"]
             .into_iter()
@@ -299,7 +300,7 @@ impl FromStr for Dimension {
             .find(|dimension| dimension.name() == name)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");
-                InvalidValue(format!("cannot count by `{text}`: use {names}"))
+                format!("cannot count by `{text}`: use {names}")
             })
     }
 }
@@ -324,7 +325,7 @@ mod tests {
     #[test]
     fn an_unknown_dimension_lists_those_that_exist() {
         assert_eq!(
-            "size".parse::<Dimension>().unwrap_err().to_string(),
+            "size".parse::<Dimension>().unwrap_err(),
             "cannot count by `size`: use type, status, droplet, tag, region, resource-type, hour, weekday, day, \
              week, month, quarter, year, account"
         );
