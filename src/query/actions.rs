@@ -39,7 +39,7 @@ pub fn actions(
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = select(&question, columns);
+    let (sql, parameters) = select(&question, columns);
     // SQL returns only the keys of these: a look-up in each row would take longer.
     let (mut names, mut regions) = (HashMap::new(), HashMap::<String, String>::new());
     if columns.contains(&Column::DropletName) {
@@ -48,8 +48,8 @@ pub fn actions(
     if columns.contains(&Column::Region) {
         regions = rows::pairs(connection, rows::REGIONS)?;
     }
-    let mut statement = connection.prepare(&query.sql)?;
-    let mut rows = statement.query(params_from_iter(query.parameters))?;
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(parameters))?;
     let count = columns.len() + usize::from(filter.has_stuck_last());
     let mut visited = 0;
     while let Some(row) = rows.next()? {
@@ -78,10 +78,9 @@ pub fn actions(
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
 pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = tally(&question);
-    let mut statement = connection.prepare(&query.sql)?;
-    let matching: i64 =
-        statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
+    let (sql, parameters) = tally(&question);
+    let parameters = params_from_iter(parameters);
+    let matching: i64 = connection.query_row(&sql, parameters, |row| row.get(0))?;
     Ok(matching.unsigned_abs())
 }
 
@@ -109,12 +108,8 @@ pub(crate) fn scan(
     Ok(())
 }
 
-/// SQL with the values of its parameters, in their order.
-#[derive(Debug)]
-pub(super) struct Statement {
-    pub(super) sql: String,
-    pub(super) parameters: Vec<Parameter>,
-}
+/// SQL, and the values of its parameters in their order.
+pub(super) type Statement = (String, Vec<Parameter>);
 
 /// The matching actions, in the order of the filter. Columns that only the order needs may follow the requested
 /// columns.
@@ -144,10 +139,7 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
             order("")
         ),
     };
-    Statement {
-        sql,
-        parameters: conditions.parameters,
-    }
+    (sql, conditions.parameters)
 }
 
 /// The position of an expression among the shown ones, from 1. Adds the expression if it is missing.
@@ -167,10 +159,8 @@ pub(super) fn tally(question: &Question<'_>) -> Statement {
         let limit = conditions.bind(most(limit));
         let _ = write!(matching, "\nLIMIT {limit}");
     }
-    Statement {
-        sql: format!("SELECT count(*) FROM (\n{matching}\n)"),
-        parameters: conditions.parameters,
-    }
+    let sql = format!("SELECT count(*) FROM (\n{matching}\n)");
+    (sql, conditions.parameters)
 }
 
 fn most(number: u64) -> i64 {

@@ -32,7 +32,7 @@ pub struct KnownDroplet {
     pub tags: Vec<String>,
     /// The time of its creation.
     pub created_at: Option<String>,
-    /// Whether it is on, off or gone, as in its timeline.
+    /// The state: on, off, gone or unknown, as in its timeline.
     pub state: State,
     /// False when the API listed other droplets, but never this one. Then its state is unknown, unless it is gone.
     pub is_listed: bool,

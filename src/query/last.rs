@@ -113,7 +113,7 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
             });
         }
     }
-    // Where the history is not archived, it may have happened.
+    // It may have happened to a droplet whose history is not archived.
     let missed = found.iter().filter(|last| last.action_id.is_none());
     let missed: Vec<_> = missed.map(|last| last.droplet_id).collect();
     let unarchived = not_archived(connection, Some(&missed))?;
@@ -130,9 +130,9 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
 
 /// The first action of the answer.
 fn newest(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Option<Last>> {
-    let query = select(question, &COLUMNS);
-    let mut statement = connection.prepare_cached(&query.sql)?;
-    let action = statement.query_row(params_from_iter(&query.parameters), |row| {
+    let (sql, parameters) = select(question, &COLUMNS);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let action = statement.query_row(params_from_iter(parameters), |row| {
         let started_at: Option<String> = row.get(3)?;
         let start = started_at.as_deref().and_then(|it| it.parse().ok());
         let ago = |start: Timestamp| question.now.epoch_seconds() - start.epoch_seconds();
@@ -342,9 +342,9 @@ mod tests {
         };
         let question = Question::resolve(&connection, &filter, now()).unwrap();
         let query = select(&question, &[Column::Id]);
-        let mut statement = connection.prepare(&query.sql).unwrap();
+        let mut statement = connection.prepare(&query.0).unwrap();
         let id: ActionId = statement
-            .query_row(params_from_iter(&query.parameters), |row| row.get(0))
+            .query_row(params_from_iter(&query.1), |row| row.get(0))
             .unwrap();
         assert!(id > 0);
         let steps = statement.get_status(rusqlite::StatementStatus::VmStep);

@@ -6,11 +6,9 @@ use rusqlite::{Connection, params_from_iter};
 use super::droplets::{self, Droplets};
 use super::filter::Values;
 use super::{Error, Filter, SeenSince, TypeSelector};
+use crate::archive::RunId;
 use crate::core::model::{DropletId, IN_PROGRESS};
 use crate::core::time::{Timestamp, duration_text};
-
-/// The number of a sync run in the archive.
-type RunId = i64;
 
 /// A number that is greater than that of any sync run.
 const NO_RUN: RunId = RunId::MAX;

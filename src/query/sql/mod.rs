@@ -85,7 +85,6 @@ pub fn run(
         return Err(Error::Nul);
     }
     check_schema(connection)?;
-    authorizer::set(connection)?;
     connection.progress_handler(STEPS, stop)?;
     let refusal = authorizer::install(connection)?;
     let failed = |error| explained(connection, sql, &refusal, error);

@@ -111,7 +111,7 @@ fn name_periods(parts: &mut [Part], question: &Question) {
     }
 }
 
-/// What the group is.
+/// The cells that name the group.
 fn cells<'a>(parts: &'a [Part], question: &Question, names: &'a Names) -> Vec<Value<'a>> {
     let mut by = question.by.iter().zip(parts);
     let account = by.find_map(|it| match it {

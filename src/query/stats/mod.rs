@@ -227,53 +227,49 @@ impl Dimension {
     /// The name, which chooses the dimension.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Type => "type",
-            Self::Status => "status",
-            Self::Droplet => "droplet",
-            Self::Tag => "tag",
-            Self::Region => "region",
-            Self::ResourceType => "resource-type",
-            Self::Started(CalendarUnit::Hour) => "hour",
-            Self::Started(CalendarUnit::Weekday) => "weekday",
-            Self::Started(CalendarUnit::Day) => "day",
-            Self::Started(CalendarUnit::Week) => "week",
-            Self::Started(CalendarUnit::Month) => "month",
-            Self::Started(CalendarUnit::Quarter) => "quarter",
-            Self::Started(CalendarUnit::Year) => "year",
-            Self::Account => ACCOUNT,
-        }
+        self.definition().0
     }
 
     /// The titles of its columns: a droplet has its id and its name.
     pub(super) fn headings(self) -> Vec<Heading<'static>> {
-        let heading = match self {
-            Self::Type => Column::Type.heading(),
-            Self::Status => Column::Status.heading(),
-            Self::Droplet => {
-                return vec![Heading::named("droplet_id"), Column::DropletName.heading()];
-            }
-            Self::Tag => Heading::plain("tag"),
-            Self::Region => Column::RegionSlug.heading(),
-            Self::ResourceType => Column::ResourceType.heading(),
-            Self::Started(_) | Self::Account => Heading::plain(self.name()),
-        };
-        // Without what was asked for, a count counts nothing.
-        vec![Heading { rank: 0, ..heading }]
+        let heading = Heading::named(self.definition().1);
+        match self {
+            Self::Droplet => vec![heading, Column::DropletName.heading()],
+            // Without what was asked for, a count counts nothing.
+            _ => vec![Heading { rank: 0, ..heading }],
+        }
     }
 
     /// The needed value of an action, as SQL in terms of the table `actions`.
     pub(super) fn expression(self) -> &'static str {
-        match self {
-            Self::Type => "actions.type",
-            Self::Status => "actions.status",
-            Self::Droplet | Self::Tag => DROPLETS,
-            Self::Region => "actions.region_slug",
-            Self::ResourceType => "actions.resource_type",
-            Self::Started(_) => "actions.started_at",
+        self.definition().2
+    }
+
+    /// The name, the first column, and the SQL.
+    fn definition(self) -> (&'static str, &'static str, &'static str) {
+        let unit = match self {
+            Self::Type => return ("type", "type", "actions.type"),
+            Self::Status => return ("status", "status", "actions.status"),
+            Self::Droplet => return ("droplet", "droplet_id", DROPLETS),
+            Self::Tag => return ("tag", "tag", DROPLETS),
+            Self::Region => return ("region", "region_slug", "actions.region_slug"),
+            Self::ResourceType => {
+                return ("resource-type", "resource_type", "actions.resource_type");
+            }
             // One archive does not know the name of its account.
-            Self::Account => "NULL",
-        }
+            Self::Account => return (ACCOUNT, ACCOUNT, "NULL"),
+            Self::Started(unit) => unit,
+        };
+        let name = match unit {
+            CalendarUnit::Hour => "hour",
+            CalendarUnit::Weekday => "weekday",
+            CalendarUnit::Day => "day",
+            CalendarUnit::Week => "week",
+            CalendarUnit::Month => "month",
+            CalendarUnit::Quarter => "quarter",
+            CalendarUnit::Year => "year",
+        };
+        (name, name, "actions.started_at")
     }
 }
 

@@ -98,7 +98,7 @@ pub fn listings_of_scope(
     Ok(listings)
 }
 
-/// What an answer is based on.
+/// The basis of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Basis {
     /// The missing part of the scope in one line, with the next step; `None` when the scope is complete.
@@ -118,7 +118,7 @@ SELECT id
                  AND tag IN (SELECT value FROM json_each(iif(json_valid(?1), ?1, '{}'), '$.tags')))";
 
 /// The basis of answers from this archive. `lock` tells if a sync runs. Every question reads it, so it costs one row of
-/// the sync log, and one action, when the last sync run was complete.
+/// the sync log when the last sync run was complete.
 ///
 /// # Errors
 /// When the archive cannot be read.
@@ -131,11 +131,12 @@ pub fn basis(connection: &Connection, lock: &LockState, now: Timestamp) -> Resul
         tagged = rows::first_column(&tx, TAGGED, [runs.first().map(|run| &run.scope)])?;
     }
     let has_actions = "SELECT EXISTS (SELECT 1 FROM actions)";
+    let is_imported = runs.is_empty() && tx.query_row(has_actions, [], |row| row.get(0))?;
     let evidence = Evidence {
         runs: &runs,
         listings: &listings,
         tagged: &tagged,
-        actions: u64::from(tx.query_row(has_actions, [], |row| row.get::<_, bool>(0))?),
+        actions: u64::from(is_imported),
         now,
         max_age_seconds: None,
     };
