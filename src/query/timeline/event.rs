@@ -71,10 +71,6 @@ impl Event {
         self.kind.as_deref() == Some("rename") && self.status.as_deref() == Some(COMPLETED)
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.status.as_deref() == Some(IN_PROGRESS) && self.completed_at.is_none()
-    }
-
     /// True when the action was done to the droplet itself, as far as the action says. An action without a resource in
     /// a droplet's listing counts as done to the droplet.
     pub(super) fn is_on(&self, droplet: DropletId) -> bool {
@@ -98,7 +94,8 @@ impl Life<'_> {
                 None => format!("done to a {kind}"),
             });
         }
-        if let Some(started_at) = event.started_at.filter(|_| event.is_open()) {
+        let is_open = event.status.as_deref() == Some(IN_PROGRESS) && event.completed_at.is_none();
+        if let Some(started_at) = event.started_at.filter(|_| is_open) {
             notes.push(format!("in progress for {}", between(started_at, self.now)));
         }
         notes.extend(self.change(before));

@@ -349,7 +349,12 @@ pub(super) fn check_other_tables(
         match table {
             "sync_runs" => rules.extend(syncs()),
             "droplets" => rules.extend(droplets()),
-            "regions" => rules.extend([region(), seen(table)]),
+            "regions" => {
+                let broken = format!("{} OR available NOT IN (0, 1)", is_no_object("extra"));
+                let what =
+                    "regions have an `extra` that is not a JSON object, or an invalid `available`";
+                rules.extend([error("extra", broken, what, NOT_OURS), seen(table)]);
+            }
             "region_features" | "region_sizes" => rules.push(seen(table)),
             _ => {}
         }
@@ -403,15 +408,6 @@ fn droplets() -> [Rule; 3] {
             "check the clock",
         ),
     ]
-}
-
-fn region() -> Rule {
-    error(
-        "extra",
-        format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
-        "regions have an `extra` that is not a JSON object, or an invalid `available`",
-        NOT_OURS,
-    )
 }
 
 fn seen(table: &str) -> Rule {
