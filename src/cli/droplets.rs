@@ -111,8 +111,7 @@ pub(super) const STATES: [&str; 5] = ["on", "off", "gone", "unlisted", "unknown"
 
 /// The value of `--state`.
 fn state(text: &str) -> Result<Term<String>, String> {
-    let term = text.parse::<Term<String>>();
-    let term = term.map_err(|error| error.to_string())?;
+    let term = text.parse::<Term<String>>()?;
     let (Term::Is(name) | Term::IsNot(name)) = &term;
     if !STATES.contains(&name.as_str()) {
         let states = STATES.join(", ");

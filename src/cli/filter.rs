@@ -7,8 +7,8 @@ use archiver::core::time::{
     Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
 };
 use archiver::query::{
-    self, Choice, DropletSelector, Filter, SeenSince, Term, TypeSelector, Unseen, contradictions,
-    groups,
+    self, Choice, DropletSelector, Filter, GROUPS, SeenSince, Term, TypeSelector, Unseen,
+    contradictions,
 };
 use rusqlite::Connection;
 
@@ -77,7 +77,7 @@ pub(super) struct FilterFlags {
 
 /// Explains how values and times are written, for the end of a command's help.
 pub(super) fn how_to_write() -> String {
-    let lines = groups().iter().map(|group| {
+    let lines = GROUPS.iter().map(|group| {
         let (name, types) = (group.to_string(), group.types.join(", "));
         format!("  {name:<9} {}:\n            {types}\n", group.description)
     });
@@ -165,8 +165,7 @@ pub(super) fn window(
 
 /// The value of `--tag`.
 pub(super) fn tag(text: &str) -> Result<Term<String>, String> {
-    let term = text.parse::<Term<String>>();
-    let term = term.map_err(|error| error.to_string())?;
+    let term = text.parse::<Term<String>>()?;
     let (Term::Is(name) | Term::IsNot(name)) = &term;
     scope::tag(name)?;
     Ok(term)

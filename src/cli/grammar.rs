@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use archiver::core::time::{Timestamp, Zone, parse_period, parse_since};
 use archiver::output::Format;
 use archiver::query::stats::Dimension;
-use archiver::query::{REGIONS, RESOURCE_TYPES, STATUSES, groups};
+use archiver::query::{GROUPS, REGIONS, RESOURCE_TYPES, STATUSES};
 use clap::{Arg, Command};
 
 /// The commands that the words name, beginning with the program itself.
@@ -105,7 +105,7 @@ pub(super) fn flag_of(word: &str, has: &dyn Fn(&str) -> bool) -> Option<&'static
     let (now, zone) = (Timestamp::now(), Zone::utc());
     let each = |is_it: &dyn Fn(&str) -> bool| !word.is_empty() && word.split(',').all(is_it);
     let is_type = |word: &str| {
-        let mut types = groups().iter().flat_map(|group| group.types);
+        let mut types = GROUPS.iter().flat_map(|group| group.types);
         word.starts_with('@') || word == "create" || types.any(|it| *it == word)
     };
     // New regions are numbered on: a place, and a digit.

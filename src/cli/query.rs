@@ -155,7 +155,7 @@ fn columns(context: &Context, flags: &AnswerFlags) -> Result<Vec<Column>, Failur
     });
     let chosen: Vec<Column> = chosen
         .collect::<Result<_, _>>()
-        .map_err(|error: query::InvalidValue| Failure::usage(format!("--columns: {error}")))?;
+        .map_err(|error: String| Failure::usage(format!("--columns: {error}")))?;
     Ok(match chosen.as_slice() {
         [] if flags.output.is_compact() => Column::FOR_PEOPLE.to_vec(),
         [] if is_json => Column::FOR_JSON.to_vec(),

@@ -39,17 +39,17 @@ pub fn actions(
     visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
 ) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = select(&question, columns);
+    let (sql, parameters) = select(&question, columns);
     // SQL returns only the keys of these: a look-up in each row would take longer.
-    let (mut names, mut regions) = (HashMap::new(), HashMap::new());
+    let (mut names, mut regions) = (HashMap::new(), HashMap::<String, String>::new());
     if columns.contains(&Column::DropletName) {
         names = rows::names(connection)?;
     }
     if columns.contains(&Column::Region) {
-        regions = rows::regions_as_json(connection)?;
+        regions = rows::pairs(connection, rows::REGIONS)?;
     }
-    let mut statement = connection.prepare(&query.sql)?;
-    let mut rows = statement.query(params_from_iter(query.parameters))?;
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(parameters))?;
     let count = columns.len() + usize::from(filter.has_stuck_last());
     let mut visited = 0;
     while let Some(row) = rows.next()? {
@@ -78,10 +78,9 @@ pub fn actions(
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
 pub fn count(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<u64, Error> {
     let question = Question::resolve(connection, filter, now)?;
-    let query = tally(&question);
-    let mut statement = connection.prepare(&query.sql)?;
-    let matching: i64 =
-        statement.query_row(params_from_iter(query.parameters), |row| row.get(0))?;
+    let (sql, parameters) = tally(&question);
+    let parameters = params_from_iter(parameters);
+    let matching: i64 = connection.query_row(&sql, parameters, |row| row.get(0))?;
     Ok(matching.unsigned_abs())
 }
 
@@ -109,12 +108,8 @@ pub(crate) fn scan(
     Ok(())
 }
 
-/// SQL with the values of its parameters, in their order.
-#[derive(Debug)]
-pub(super) struct Statement {
-    pub(super) sql: String,
-    pub(super) parameters: Vec<Parameter>,
-}
+/// SQL, and the values of its parameters in their order.
+pub(super) type Statement = (String, Vec<Parameter>);
 
 /// The matching actions, in the order of the filter. Columns that only the order needs may follow the requested
 /// columns.
@@ -131,26 +126,20 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
         last = format!("{}, ", shown.len() + 1);
     }
     let matching = all_arms(question, &mut conditions, &expressions);
+    let limit = filter.limit.map(|limit| conditions.bind(most(limit)));
     let order = |way: &str| format!("ORDER BY {last}{key}{way}, {id}{way}");
-    let (greatest_first, smallest_first) = (order(" DESC"), order(""));
-    let sql = match (filter.limit.map(most), filter.reverse) {
-        (None, true) => format!("{matching}\n{greatest_first}"),
-        (None, false) => format!("{matching}\n{smallest_first}"),
+    let greatest_first = format!("{matching}\n{}", order(" DESC"));
+    let sql = match (limit, filter.reverse) {
+        (None, true) => greatest_first,
+        (None, false) => format!("{matching}\n{}", order("")),
+        (Some(limit), true) => format!("{greatest_first}\nLIMIT {limit}"),
         // The greatest are at the other end of the index. The outer SELECT reverses them, so only these rows are kept.
-        (Some(limit), is_reversed) => {
-            let limit = conditions.bind(limit);
-            let greatest = format!("{matching}\n{greatest_first}\nLIMIT {limit}");
-            if is_reversed {
-                greatest
-            } else {
-                format!("SELECT * FROM (\n{greatest}\n)\n{smallest_first}")
-            }
-        }
+        (Some(limit), false) => format!(
+            "SELECT * FROM (\n{greatest_first}\nLIMIT {limit}\n)\n{}",
+            order("")
+        ),
     };
-    Statement {
-        sql,
-        parameters: conditions.parameters,
-    }
+    (sql, conditions.parameters)
 }
 
 /// The position of an expression among the shown ones, from 1. Adds the expression if it is missing.
@@ -166,37 +155,25 @@ fn place_of(expression: &'static str, shown: &mut Vec<&'static str>) -> usize {
 pub(super) fn tally(question: &Question<'_>) -> Statement {
     let mut conditions = Conditions::new(question);
     let mut matching = all_arms(question, &mut conditions, "1");
-    if let Some(limit) = question.filter.limit.map(most) {
-        let limit = conditions.bind(limit);
+    if let Some(limit) = question.filter.limit {
+        let limit = conditions.bind(most(limit));
         let _ = write!(matching, "\nLIMIT {limit}");
     }
-    Statement {
-        sql: format!("SELECT count(*) FROM (\n{matching}\n)"),
-        parameters: conditions.parameters,
-    }
+    let sql = format!("SELECT count(*) FROM (\n{matching}\n)");
+    (sql, conditions.parameters)
 }
 
-fn most(limit: u64) -> Parameter {
-    Parameter::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
+fn most(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn all_arms(question: &Question<'_>, conditions: &mut Conditions<'_>, shown: &str) -> String {
     let arms = plan(question);
-    let common = conditions.common(&arms);
-    let mut sql = String::new();
-    for arm in &arms {
-        if !sql.is_empty() {
-            sql.push_str("\nUNION ALL\n");
-        }
-        let index = arm.source.index();
-        let _ = write!(sql, "SELECT {shown}\n  FROM actions{index}");
-        let own = conditions.of(arm);
-        for (position, condition) in own.iter().chain(&common).enumerate() {
-            let word = if position == 0 { "WHERE" } else { "  AND" };
-            let _ = write!(sql, "\n {word} {condition}");
-        }
-    }
-    sql
+    let arms = arms.iter().map(|arm| {
+        let (index, conditions) = (arm.source.index(), conditions.of(arm).join("\n   AND "));
+        format!("SELECT {shown}\n  FROM actions{index}\n WHERE {conditions}")
+    });
+    arms.collect::<Vec<_>>().join("\nUNION ALL\n")
 }
 
 /// The expression of the partial index `actions_long`. SQLite uses the index only for exactly this expression.
@@ -213,7 +190,7 @@ const IS_UNENDED: &str = "+actions.status = 'in-progress' AND actions.completed_
 
 const SECONDS: &str = "(unixepoch(actions.completed_at) - unixepoch(actions.started_at))";
 
-/// The conditions of a question. If possible, a parameter is bound once for all arms.
+/// The conditions of a question, with the values of their parameters.
 struct Conditions<'a> {
     question: &'a Question<'a>,
     parameters: Vec<Parameter>,
@@ -227,48 +204,28 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    fn bind(&mut self, value: Parameter) -> String {
-        self.parameters.push(value);
+    fn bind(&mut self, value: impl Into<Parameter>) -> String {
+        self.parameters.push(value.into());
         format!("?{}", self.parameters.len())
     }
 
-    fn bind_time(&mut self, time: Timestamp) -> String {
-        self.bind(Parameter::Text(time.to_string()))
-    }
-
     fn bind_list(&mut self, list: impl Into<serde_json::Value>) -> String {
-        let parameter = self.bind(Parameter::Text(list.into().to_string()));
+        let parameter = self.bind(list.into().to_string());
         format!("(SELECT value FROM json_each({parameter}))")
     }
 
-    /// The conditions of the rows of every arm that choose no index.
-    fn common(&mut self, arms: &[Arm<'_>]) -> Vec<String> {
-        let question = self.question;
-        let mut conditions = Vec::new();
-        let is_only = |source| matches!(arms, [arm] if arm.source == source);
-        if !is_only(Source::Open) {
-            conditions.extend(self.values("+actions.status", &question.statuses));
+    /// A single value is compared with `=`, so that an index keeps its order.
+    fn is_one_of<T>(&mut self, list: &[T]) -> String
+    where
+        T: Clone + Into<Parameter> + Into<serde_json::Value>,
+    {
+        match list {
+            [value] => format!("= {}", self.bind(value.clone())),
+            several => format!("IN {}", self.bind_list(several.to_vec())),
         }
-        conditions.extend(self.values("actions.region_slug", &question.regions));
-        conditions.extend(self.values("actions.resource_type", &question.resource_types));
-        if let Some(run) = question.first_run.filter(|run| *run > 1) {
-            let run = self.bind(Parameter::Integer(run));
-            // SQLite uses the index of later sync runs only when this condition is explicit.
-            conditions.push(if is_only(Source::Runs) {
-                format!("actions.first_seen_run > 1 AND actions.first_seen_run >= {run}")
-            } else {
-                format!("+actions.first_seen_run >= {run}")
-            });
-        }
-        conditions.extend(self.minimum());
-        conditions.extend(self.maximum());
-        if !question.droplets.none_of.is_empty() {
-            conditions.push(self.on_none_of(&question.droplets.none_of));
-        }
-        conditions
     }
 
-    /// The conditions of the rows of one arm.
+    /// The conditions of the rows of one arm. Only those of its source and its window choose an index.
     fn of(&mut self, arm: &Arm<'_>) -> Vec<String> {
         let question = self.question;
         let mut conditions = self.source(arm.source);
@@ -285,6 +242,26 @@ impl<'a> Conditions<'a> {
         let is_by_time = !matches!(arm.source, Source::Ids | Source::Listed | Source::Runs);
         conditions.extend(self.window(arm, if is_by_time { "" } else { "+" }));
         conditions.extend(self.reaches(arm.source));
+        if arm.source != Source::Open {
+            conditions.extend(self.values("+actions.status", &question.statuses));
+        }
+        conditions.extend(self.values("actions.region_slug", &question.regions));
+        conditions.extend(self.values("actions.resource_type", &question.resource_types));
+        if let Some(run) = question.first_run.filter(|run| *run > 1) {
+            let run = self.bind(run);
+            // SQLite uses the index of later sync runs only when this condition is explicit.
+            conditions.push(match arm.source {
+                Source::Runs => {
+                    format!("actions.first_seen_run > 1 AND actions.first_seen_run >= {run}")
+                }
+                _ => format!("+actions.first_seen_run >= {run}"),
+            });
+        }
+        conditions.extend(self.minimum());
+        conditions.extend(self.maximum());
+        if !question.droplets.none_of.is_empty() {
+            conditions.push(self.on_none_of(&question.droplets.none_of));
+        }
         conditions
     }
 
@@ -306,33 +283,17 @@ impl<'a> Conditions<'a> {
                 vec![listed, format!("coalesce({on}, 0) = 0")]
             }
             Source::Open => vec![IS_OPEN.to_owned()],
-            Source::Unended => vec![
-                IS_OPEN.to_owned(),
-                "actions.completed_at IS NULL".to_owned(),
-            ],
+            Source::Unended => vec![format!("{IS_OPEN} AND actions.completed_at IS NULL")],
             Source::Long => vec![IS_LONG.to_owned()],
-            Source::Type(name) => {
-                let parameter = self.bind(Parameter::Text(name.to_owned()));
-                vec![format!("actions.type = {parameter}")]
-            }
-            Source::Runs | Source::Time => vec![],
+            Source::Type(name) => vec![format!("actions.type = {}", self.bind(name.to_owned()))],
+            Source::Runs | Source::Time => vec!["1".to_owned()],
         }
     }
 
-    /// A single value is compared with `=`, so that an index keeps its order.
     fn values(&mut self, column: &str, values: &Values) -> Option<String> {
         match values {
             Values::Any => None,
-            Values::Only(only) => Some(match only.as_slice() {
-                [value] => {
-                    let value = self.bind(Parameter::Text(value.clone()));
-                    format!("{column} = {value}")
-                }
-                several => {
-                    let list = self.bind_list(several.to_vec());
-                    format!("{column} IN {list}")
-                }
-            }),
+            Values::Only(only) => Some(format!("{column} {}", self.is_one_of(only))),
             Values::Except(except) => {
                 let list = self.bind_list(except.clone());
                 Some(format!("({column} IS NULL OR {column} NOT IN {list})"))
@@ -344,7 +305,7 @@ impl<'a> Conditions<'a> {
         [(">=", arm.since), ("<", arm.until)]
             .into_iter()
             .filter_map(|(operator, bound)| {
-                let parameter = self.bind_time(bound?);
+                let parameter = self.bind(bound?.to_string());
                 Some(format!("{unary}actions.started_at {operator} {parameter}"))
             })
             .collect()
@@ -354,7 +315,7 @@ impl<'a> Conditions<'a> {
     fn reaches(&mut self, source: Source<'_>) -> Option<String> {
         let (from, _) = self.question.filter.overlap?;
         let is_reached_now = from <= self.question.now;
-        let from = self.bind_time(from);
+        let from = self.bind(from.to_string());
         let ends_later = format!("actions.completed_at >= {from}");
         let starts_later = format!("+actions.started_at >= {from}");
         let lasts = if is_reached_now { IS_UNENDED } else { "0" };
@@ -369,18 +330,17 @@ impl<'a> Conditions<'a> {
     fn is_stuck(&mut self) -> Option<String> {
         let filter = self.question.filter;
         let (from, _) = filter.overlap.filter(|_| filter.has_stuck_last())?;
-        let edge = self.bind_time(from.saturating_add_seconds(-STUCK_SECONDS));
+        let edge = from.saturating_add_seconds(-STUCK_SECONDS);
+        let edge = self.bind(edge.to_string());
         Some(format!(
             "coalesce({IS_OPEN} AND actions.completed_at IS NULL AND actions.started_at < {edge}, 0)"
         ))
     }
 
     fn minimum(&mut self) -> Option<String> {
-        let minimum = self.question.filter.min_duration_seconds?;
-        let minimum = i64::try_from(minimum).unwrap_or(i64::MAX);
+        let minimum = most(self.question.filter.min_duration_seconds?);
         let started_by = self.question.now.saturating_add_seconds(-minimum);
-        let minimum = self.bind(Parameter::Integer(minimum));
-        let started_by = self.bind_time(started_by);
+        let (minimum, started_by) = (self.bind(minimum), self.bind(started_by.to_string()));
         Some(format!(
             "({SECONDS} >= {minimum}\n        \
              OR ({IS_UNENDED} AND +actions.started_at <= {started_by}))"
@@ -388,21 +348,12 @@ impl<'a> Conditions<'a> {
     }
 
     fn maximum(&mut self) -> Option<String> {
-        let maximum = self.question.filter.max_duration_seconds?;
-        let maximum = self.bind(Parameter::Integer(
-            i64::try_from(maximum).unwrap_or(i64::MAX),
-        ));
+        let maximum = self.bind(most(self.question.filter.max_duration_seconds?));
         Some(format!("{SECONDS} BETWEEN 0 AND {maximum}"))
     }
 
     fn on_droplets(&mut self, unary: &str, droplets: &[DropletId]) -> String {
-        let is_one = match droplets {
-            [id] => {
-                let id = self.bind(Parameter::Integer(*id));
-                format!("= {id}")
-            }
-            several => format!("IN {}", self.bind_list(several.to_vec())),
-        };
+        let is_one = self.is_one_of(droplets);
         format!("(actions.resource_type = 'droplet' AND {unary}actions.resource_id {is_one})")
     }
 

@@ -5,7 +5,6 @@
 
 use std::str::FromStr;
 
-use super::InvalidValue;
 use crate::output::{Heading, is_same_name};
 
 /// A column of an answer.
@@ -94,27 +93,7 @@ impl Column {
     /// The name: the key in JSON, the header of CSV, and the word that chooses the column.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Status => "status",
-            Self::Type => "type",
-            Self::StartedAt => "started_at",
-            Self::CompletedAt => "completed_at",
-            Self::DurationSeconds => "duration_seconds",
-            Self::Resource => "resource",
-            Self::ResourceId => "resource_id",
-            Self::ResourceType => "resource_type",
-            Self::RegionSlug => "region_slug",
-            Self::DropletName => "droplet_name",
-            Self::Region => "region",
-            Self::FirstSeenAt => "first_seen_at",
-        }
-    }
-
-    /// The title in a table. It chooses the column too.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        Heading::named(self.name()).title
+        self.definition().0
     }
 
     /// The title with the way to format the values.
@@ -130,53 +109,62 @@ impl Column {
 
     /// The value, as SQL in terms of the table `actions`.
     pub(super) fn expression(self) -> &'static str {
+        self.definition().1
+    }
+
+    fn definition(self) -> (&'static str, &'static str) {
         match self {
-            Self::Id => "actions.id",
-            Self::Status => "actions.status",
-            Self::Type => "actions.type",
-            Self::StartedAt => "actions.started_at",
-            Self::CompletedAt => "actions.completed_at",
-            Self::DurationSeconds => {
-                "CASE WHEN actions.completed_at >= actions.started_at
-                      THEN unixepoch(actions.completed_at) - unixepoch(actions.started_at) END"
-            }
-            Self::Resource => {
-                "coalesce((SELECT droplets.name FROM droplets
-                            WHERE droplets.id = actions.resource_id
-                              AND actions.resource_type = 'droplet'),
-                          actions.resource_type || ' ' || actions.resource_id,
-                          actions.resource_type,
-                          CAST(actions.resource_id AS TEXT))"
-            }
-            Self::ResourceId => "actions.resource_id",
-            Self::ResourceType => "actions.resource_type",
-            // `region` reads only the slug here; the object is looked up by that slug.
-            Self::RegionSlug | Self::Region => "actions.region_slug",
-            // The name of the droplet is looked up by its id.
-            Self::DropletName => {
-                "CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END"
-            }
-            Self::FirstSeenAt => {
-                "coalesce((SELECT imports.started_at FROM imports WHERE imports.id = actions.first_seen_import),
-                          (SELECT sync_runs.started_at FROM sync_runs WHERE sync_runs.id = actions.first_seen_run))"
-            }
+            Self::Id => ("id", "actions.id"),
+            Self::Status => ("status", "actions.status"),
+            Self::Type => ("type", "actions.type"),
+            Self::StartedAt => ("started_at", "actions.started_at"),
+            Self::CompletedAt => ("completed_at", "actions.completed_at"),
+            Self::DurationSeconds => ("duration_seconds", DURATION),
+            Self::Resource => ("resource", RESOURCE),
+            Self::ResourceId => ("resource_id", "actions.resource_id"),
+            Self::ResourceType => ("resource_type", "actions.resource_type"),
+            Self::RegionSlug => ("region_slug", "actions.region_slug"),
+            Self::DropletName => ("droplet_name", DROPLET),
+            // The object is looked up by the slug.
+            Self::Region => ("region", "actions.region_slug"),
+            Self::FirstSeenAt => ("first_seen_at", FIRST_SEEN),
         }
     }
 }
 
-impl FromStr for Column {
-    type Err = InvalidValue;
+const DURATION: &str = "
+    CASE WHEN actions.completed_at >= actions.started_at
+         THEN unixepoch(actions.completed_at) - unixepoch(actions.started_at) END";
 
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+const RESOURCE: &str = "
+    coalesce((SELECT droplets.name FROM droplets
+               WHERE droplets.id = actions.resource_id AND actions.resource_type = 'droplet'),
+             actions.resource_type || ' ' || actions.resource_id,
+             actions.resource_type,
+             CAST(actions.resource_id AS TEXT))";
+
+/// The name of the droplet is looked up by this id.
+const DROPLET: &str = "CASE WHEN actions.resource_type = 'droplet' THEN actions.resource_id END";
+
+const FIRST_SEEN: &str = "
+    coalesce((SELECT imports.started_at FROM imports WHERE imports.id = actions.first_seen_import),
+             (SELECT sync_runs.started_at FROM sync_runs WHERE sync_runs.id = actions.first_seen_run))";
+
+impl FromStr for Column {
+    /// The message for another word. It says which words are columns.
+    type Err = String;
+
+    /// The title in a table chooses the column too.
+    fn from_str(text: &str) -> Result<Self, String> {
         let called = |call: fn(Self) -> &'static str| {
             let mut all = Self::ALL.into_iter();
             all.find(|column| is_same_name(call(*column), text))
         };
         called(Self::name)
-            .or_else(|| called(Self::title))
+            .or_else(|| called(|column| column.heading().title))
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");
-                InvalidValue(format!("`{text}` is not a column: use {names}"))
+                format!("`{text}` is not a column: use {names}")
             })
     }
 }
@@ -191,14 +179,14 @@ mod tests {
             assert_eq!(column.name().parse(), Ok(column));
             // `region` is the title of `region_slug`, and the name of another column.
             if column != Column::RegionSlug {
-                assert_eq!(column.title().to_uppercase().parse(), Ok(column));
+                assert_eq!(column.heading().title.to_uppercase().parse(), Ok(column));
             }
         }
     }
 
     #[test]
     fn an_unknown_column_lists_those_that_exist() {
-        let message = "who".parse::<Column>().unwrap_err().to_string();
+        let message = "who".parse::<Column>().unwrap_err();
         assert!(
             message.starts_with("`who` is not a column: use id, status, type"),
             "{message}"

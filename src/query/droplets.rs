@@ -7,6 +7,7 @@
 //! no action of a droplet is archived, none may have happened, or nobody may have asked.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use rusqlite::Connection;
 
@@ -41,7 +42,8 @@ pub(super) fn choose(connection: &Connection, filter: &Filter) -> Result<Droplet
         wanted.push(with_tags(connection, &tags.any_of)?);
     }
     if let Some(is_gone) = filter.gone {
-        wanted.push(with_fate(connection, is_gone)?);
+        let with_fate = if is_gone { GONE } else { EXISTING };
+        wanted.push(first_column(connection, with_fate, [])?);
     }
     let in_all = wanted.into_iter().reduce(|some, others| &some & &others);
     let Some(any_of) = in_all else {
@@ -101,7 +103,6 @@ pub fn droplets_kept(
     }
     let mut known = all_droplets(connection)?;
     known.retain(|id| chosen.none_of.binary_search(id).is_err());
-    known.sort_unstable();
     Ok(Some(known))
 }
 
@@ -127,9 +128,13 @@ fn ids(
     Ok(found)
 }
 
-/// Every droplet that the archive knows.
+/// Every droplet that the archive knows, in the order of their ids.
 pub(super) fn all_droplets(connection: &Connection) -> rusqlite::Result<Vec<DropletId>> {
-    first_column(connection, "SELECT droplet_id FROM known_droplets", [])
+    first_column(
+        connection,
+        "SELECT droplet_id FROM known_droplets ORDER BY 1",
+        [],
+    )
 }
 
 /// The API never reuses the id of a droplet. So a destroyed droplet is gone, even when no later sync run noticed.
@@ -145,11 +150,6 @@ const EXISTING: &str = "
     SELECT droplet_id FROM droplet_actions
      WHERE type = 'destroy' AND status = 'completed' AND coalesce(resource_type, 'droplet') = 'droplet'";
 
-fn with_fate(connection: &Connection, is_gone: bool) -> rusqlite::Result<BTreeSet<DropletId>> {
-    let ids = first_column(connection, if is_gone { GONE } else { EXISTING }, [])?;
-    Ok(ids.into_iter().collect())
-}
-
 /// The droplets that have any of these tags, as last seen. A tag may be a pattern.
 fn with_tags(connection: &Connection, tags: &[String]) -> Result<BTreeSet<DropletId>, Error> {
     let mut tagged = BTreeSet::new();
@@ -161,7 +161,8 @@ fn with_tags(connection: &Connection, tags: &[String]) -> Result<BTreeSet<Drople
                 near: near(connection, TAGS, tag)?,
             });
         }
-        tagged.extend(first_column::<DropletId>(connection, HAS_TAG, [tag])?);
+        let ids: Vec<DropletId> = first_column(connection, HAS_TAG, [tag])?;
+        tagged.extend(ids);
     }
     Ok(tagged)
 }
@@ -314,16 +315,15 @@ pub fn strangers(connection: &Connection, filter: &Filter) -> Result<Vec<Strange
     let tags = filter.tags.all().cloned().map(Stranger::Tag);
     let mut strangers = Vec::new();
     for stranger in selectors.chain(tags) {
-        let mut named = Filter::default();
-        match &stranger {
-            Stranger::Droplet(selector) => named.droplets.any_of.push(selector.clone()),
-            Stranger::Tag(tag) => named.tags.any_of.push(tag.clone()),
-        }
-        let is_known = match droplets(connection, &named) {
+        let found = match &stranger {
+            Stranger::Droplet(selector) => ids(connection, slice::from_ref(selector)),
+            Stranger::Tag(tag) => with_tags(connection, slice::from_ref(tag)),
+        };
+        let is_known = match found {
             // Digits may be the id of a droplet that nobody knows.
-            Ok(ids) => unseen_droplets(connection, &ids.unwrap_or_default())?.is_empty(),
+            Ok(ids) => unseen_droplets(connection, &Vec::from_iter(ids))?.is_empty(),
             Err(Error::UnknownName { .. } | Error::UnknownTag { .. }) => false,
-            Err(error @ (Error::Read(_) | Error::Write(_))) => return Err(error),
+            Err(error @ Error::Read(_)) => return Err(error),
             Err(_) => true,
         };
         strangers.extend((!is_known).then_some(stranger));
@@ -335,13 +335,11 @@ impl Filter {
     /// The filter without these. `None` when it named droplets or tags, and all of them are these: then nothing matches.
     #[must_use]
     pub fn without(mut self, strangers: &[Stranger]) -> Option<Self> {
-        let droplet = |it: &DropletSelector| strangers.contains(&Stranger::Droplet(it.clone()));
-        let tag = |it: &String| strangers.contains(&Stranger::Tag(it.clone()));
-        let is_left = [
-            self.droplets.retain(|it| !droplet(it)),
-            self.tags.retain(|it| !tag(it)),
-        ];
-        is_left.into_iter().all(|it| it).then_some(self)
+        let is_known = |it| !strangers.contains(&it);
+        let (droplets, tags) = (&mut self.droplets, &mut self.tags);
+        let has_droplets = droplets.retain(|it| is_known(Stranger::Droplet(it.clone())));
+        let has_tags = tags.retain(|it| is_known(Stranger::Tag(it.clone())));
+        (has_droplets && has_tags).then_some(self)
     }
 }
 

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use super::{Column, InvalidValue};
+use super::Column;
 use crate::core::model::{ActionId, BACKUPS, DropletId};
 use crate::core::time::Timestamp;
 
@@ -142,21 +142,20 @@ impl SortKey {
 }
 
 fn short(column: &str) -> &str {
-    let time = column.strip_suffix("_at");
-    time.or_else(|| column.strip_suffix("_seconds"))
-        .unwrap_or(column)
+    column.trim_end_matches("_at").trim_end_matches("_seconds")
 }
 
 impl FromStr for SortKey {
-    type Err = InvalidValue;
+    /// The message for another word. It says which words are keys.
+    type Err = String;
 
     /// The name of a column chooses the key too: `started_at`, `duration_seconds`.
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let lower = text.to_ascii_lowercase();
         let mut all = Self::ALL.into_iter();
         all.find(|key| key.name() == short(&lower)).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            InvalidValue(format!("`{text}` is not a sort key: use {names}"))
+            format!("`{text}` is not a sort key: use {names}")
         })
     }
 }
@@ -230,15 +229,12 @@ pub enum Term<T> {
 }
 
 impl<T: FromStr<Err: Display>> FromStr for Term<T> {
-    type Err = InvalidValue;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let value = |text: &str| {
-            let value = text.parse::<T>();
-            value.map_err(|error| InvalidValue(error.to_string()))
-        };
+    fn from_str(text: &str) -> Result<Self, String> {
+        let value = |text: &str| text.parse::<T>().map_err(|error| error.to_string());
         match text.strip_prefix('!') {
-            Some("") => Err(InvalidValue(NOTHING_LEFT_OUT.to_owned())),
+            Some("") => Err(NOTHING_LEFT_OUT.to_owned()),
             Some(rest) => value(rest).map(Self::IsNot),
             None => value(text).map(Self::Is),
         }
@@ -328,7 +324,8 @@ pub struct Group {
     pub description: &'static str,
 }
 
-static GROUPS: [Group; 6] = [
+/// All groups.
+pub static GROUPS: [Group; 6] = [
     Group {
         name: "power",
         types: &["reboot", "power_cycle", "power_off", "power_on", "shutdown"],
@@ -384,21 +381,10 @@ const OTHERS: [&str; 11] = [
     "upgrade",
 ];
 
-/// True for a type that an action may have, even if none is archived.
-pub(super) fn is_known_type(name: &str) -> bool {
-    known_types().any(|known| known == name)
-}
-
 /// The types that an action may have, as far as they are known.
 pub(super) fn known_types() -> impl Iterator<Item = &'static str> {
     let grouped = GROUPS.iter().flat_map(|group| group.types);
     grouped.copied().chain(OTHERS)
-}
-
-/// All groups.
-#[must_use]
-pub fn groups() -> &'static [Group] {
-    &GROUPS
 }
 
 impl Display for Group {
@@ -428,19 +414,18 @@ impl TypeSelector {
 }
 
 impl FromStr for TypeSelector {
-    type Err = InvalidValue;
+    /// The message for a name that no group has.
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let Some(name) = text.strip_prefix('@') else {
             return Ok(Self::Type(text.to_owned()));
         };
-        let group = GROUPS
-            .iter()
-            .find(|group| group.name.eq_ignore_ascii_case(name));
+        let mut groups = GROUPS.iter();
+        let group = groups.find(|group| group.name.eq_ignore_ascii_case(name));
         group.map(Self::Group).ok_or_else(|| {
-            let groups: Vec<_> = GROUPS.iter().map(ToString::to_string).collect();
-            let groups = groups.join(", ");
-            InvalidValue(format!("`{text}` is not a group of types: use {groups}"))
+            let groups = GROUPS.each_ref().map(ToString::to_string).join(", ");
+            format!("`{text}` is not a group of types: use {groups}")
         })
     }
 }
@@ -461,7 +446,7 @@ mod tests {
     #[test]
     fn an_unknown_key_lists_those_that_exist() {
         assert_eq!(
-            "size".parse::<SortKey>().unwrap_err().to_string(),
+            "size".parse::<SortKey>().unwrap_err(),
             "`size` is not a sort key: use started, completed, duration, id"
         );
     }
@@ -485,7 +470,7 @@ mod tests {
     #[test]
     fn an_exclamation_mark_alone_is_a_slip() {
         let error = "!".parse::<Term<String>>().unwrap_err();
-        assert_eq!(error.to_string(), NOTHING_LEFT_OUT);
+        assert_eq!(error, NOTHING_LEFT_OUT);
     }
 
     #[test]
@@ -516,15 +501,15 @@ mod tests {
     fn an_unknown_group_lists_those_that_exist() {
         let error = "@pwoer".parse::<TypeSelector>().unwrap_err();
         assert_eq!(
-            error.to_string(),
+            error,
             "`@pwoer` is not a group of types: use @power, @down, @backup, @risky, @network, @volume"
         );
     }
 
     #[test]
     fn a_group_has_no_type_twice_and_no_namesake() {
-        for (position, group) in groups().iter().enumerate() {
-            let others = &groups()[position + 1..];
+        for (position, group) in GROUPS.iter().enumerate() {
+            let others = &GROUPS[position + 1..];
             assert!(others.iter().all(|other| other.name != group.name));
             let distinct: std::collections::BTreeSet<_> = group.types.iter().collect();
             assert_eq!(distinct.len(), group.types.len(), "{group}");

@@ -134,9 +134,8 @@ pub(crate) fn listed(connection: &Connection, droplet_id: i64, action_id: i64) {
 }
 
 /// Generated actions of twelve types on a hundred droplets, most of them listed, some gone and some with tags, with five
-/// sync runs.
-/// There are several actions per second; some have no time or no end, are in progress or long, or ended before they
-/// began.
+/// sync runs. There are several actions per second; some have no time or no end, are in progress or long, or ended before
+/// they began.
 pub(crate) fn generated(count: i64) -> Connection {
     let connection = archive();
     connection.execute_batch(SYNCS_AND_DROPLETS).unwrap();

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::droplets::choose;
 use super::filter::Values;
-use super::rows::of_droplets;
+use super::rows::pairs;
 use super::timeline::{Power, State, states};
 use super::{Choice, DropletSelector, Error, Filter, last, stats};
 use crate::core::model::DropletId;
@@ -32,7 +32,7 @@ pub struct KnownDroplet {
     pub tags: Vec<String>,
     /// The time of its creation.
     pub created_at: Option<String>,
-    /// Whether it is on, off or gone, as in its timeline.
+    /// The state: on, off, gone or unknown, as in its timeline.
     pub state: State,
     /// False when the API listed other droplets, but never this one. Then its state is unknown, unless it is gone.
     pub is_listed: bool,
@@ -81,24 +81,17 @@ type Known = HashMap<DropletId, KnownDroplet>;
 /// The droplets of the table `droplets`.
 fn listed(connection: &Connection) -> rusqlite::Result<Known> {
     let mut known = Known::new();
-    let mut statement = connection
-        .prepare("SELECT id, name, region_slug, created_at, extra, gone_at FROM droplets")?;
+    let mut statement = connection.prepare(LISTED)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id = row.get("id")?;
-        let extra: Option<String> = row.get("extra")?;
-        let extra: Option<serde_json::Value> =
-            serde_json::from_str(&extra.unwrap_or_default()).ok();
-        let size_slug = extra
-            .as_ref()
-            .and_then(|extra| extra.get("size_slug")?.as_str());
         let gone_at: Option<String> = row.get("gone_at")?;
         let gone_at = gone_at.and_then(|time| time.parse().ok());
         let droplet = KnownDroplet {
             id,
             name: row.get("name")?,
             region_slug: row.get("region_slug")?,
-            size_slug: size_slug.map(str::to_owned),
+            size_slug: row.get("size_slug")?,
             created_at: row.get("created_at")?,
             state: gone_at.map(State::gone).unwrap_or_default(),
             is_listed: true,
@@ -106,13 +99,12 @@ fn listed(connection: &Connection) -> rusqlite::Result<Known> {
         };
         known.insert(id, droplet);
     }
-    for (id, name) in of_droplets(connection, NAMES)? {
-        let droplet = known.get_mut(&id);
-        if let Some(droplet) = droplet.filter(|it| it.name.as_ref() != Some(&name)) {
+    for (id, name) in pairs::<_, _, Vec<_>>(connection, FORMER_NAMES)? {
+        if let Some(droplet) = known.get_mut(&id) {
             droplet.former_names.push(name);
         }
     }
-    for (id, tag) in of_droplets(connection, TAGS)? {
+    for (id, tag) in pairs::<_, _, Vec<_>>(connection, TAGS)? {
         if let Some(droplet) = known.get_mut(&id) {
             droplet.tags.push(tag);
         }
@@ -120,7 +112,17 @@ fn listed(connection: &Connection) -> rusqlite::Result<Known> {
     Ok(known)
 }
 
-const NAMES: &str = "SELECT droplet_id, name FROM droplet_names ORDER BY first_seen_at, name";
+const LISTED: &str = "
+    SELECT id, name, region_slug, created_at, gone_at,
+           CASE WHEN json_valid(extra)
+                THEN CASE json_type(extra, '$.size_slug') WHEN 'text' THEN extra ->> '$.size_slug' END
+            END AS size_slug
+      FROM droplets";
+const FORMER_NAMES: &str = "
+    SELECT droplet_id, droplet_names.name
+      FROM droplet_names JOIN droplets ON droplets.id = droplet_id
+     WHERE droplet_names.name IS NOT droplets.name
+     ORDER BY droplet_names.first_seen_at, droplet_names.name";
 const TAGS: &str = "SELECT droplet_id, tag FROM droplet_tags WHERE gone_at IS NULL ORDER BY tag";
 
 /// Adds the droplets that only actions name, and what the actions tell of each droplet.
@@ -145,7 +147,7 @@ fn add_actions(
             (droplet.last_action, droplet.last_action_at) = (last.kind, last.started_at);
         }
     }
-    for (id, created_at) in of_droplets(connection, CREATIONS)? {
+    for (id, created_at) in pairs::<_, _, Vec<_>>(connection, CREATIONS)? {
         if let Some(droplet) = known.get_mut(&id) {
             droplet.created_at.get_or_insert(created_at);
         }
@@ -168,11 +170,10 @@ fn add_states(
     known: &mut Known,
 ) -> rusqlite::Result<()> {
     for (id, state) in states(connection, chosen, now)? {
-        let Some(droplet) = known.get_mut(&id) else {
-            continue;
-        };
-        let is_found_gone = droplet.state.power == Power::Gone;
-        if state.power == Power::Gone || droplet.is_listed && !is_found_gone {
+        if let Some(droplet) = known.get_mut(&id)
+            && (state.power == Power::Gone
+                || droplet.is_listed && droplet.state.power != Power::Gone)
+        {
             droplet.state = state;
         }
     }

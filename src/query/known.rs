@@ -11,7 +11,7 @@
 use rusqlite::{Connection, Params};
 
 use super::droplets::{one_droplet, unseen_droplets};
-use super::filter::{is_known_type, is_pattern, known_types};
+use super::filter::{is_pattern, known_types};
 use super::rows::near;
 use super::{Choice, DropletSelector, Error, Filter, TypeSelector};
 use crate::core::model::{ActionId, COMPLETED, IN_PROGRESS};
@@ -177,7 +177,7 @@ const TYPE: Field = Field {
              WHERE seen.value IS NOT NULL
         )
         SELECT value FROM seen WHERE value IS NOT NULL",
-    is_known: is_known_type,
+    is_known: |name| known_types().any(|known| known == name),
 };
 
 /// No index has all statuses: the check of an unseen status reads all actions.

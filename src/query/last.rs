@@ -61,21 +61,17 @@ impl Last {
         let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
         [
             Value::Integer(self.droplet_id),
-            text(self.droplet_name.as_ref()),
-            text(self.kind.as_ref()),
-            text(self.status.as_ref()),
-            text(self.started_at.as_ref()),
+            self.droplet_name.as_deref().into(),
+            self.kind.as_deref().into(),
+            self.status.as_deref().into(),
+            self.started_at.as_deref().into(),
             number(self.ago_seconds),
-            text(self.completed_at.as_ref()),
+            self.completed_at.as_deref().into(),
             number(self.duration_seconds),
             number(self.action_id),
-            text(self.region_slug.as_ref()),
+            self.region_slug.as_deref().into(),
         ]
     }
-}
-
-fn text(text: Option<&String>) -> Value<'_> {
-    text.map_or(Value::Null, |text| Value::Text(text))
 }
 
 /// The most recent action of each droplet that matches the filter, by start time. An action that is only in the
@@ -117,7 +113,13 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
             });
         }
     }
-    leave_out_unarchived(connection, &mut found)?;
+    // It may have happened to a droplet whose history is not archived.
+    let missed = found.iter().filter(|last| last.action_id.is_none());
+    let missed: Vec<_> = missed.map(|last| last.droplet_id).collect();
+    let unarchived = not_archived(connection, Some(&missed))?;
+    found.retain(|last| {
+        last.action_id.is_some() || unarchived.binary_search(&last.droplet_id).is_err()
+    });
     found.sort_by_cached_key(|last| {
         let newest = last.action_id.map(|id| (last.started_at.clone(), id));
         (Reverse(newest), last.droplet_id)
@@ -126,21 +128,11 @@ pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<
     Ok(found)
 }
 
-/// Leaves out droplets without an action whose history is not archived: it may have happened to them.
-fn leave_out_unarchived(connection: &Connection, found: &mut Vec<Last>) -> Result<(), Error> {
-    let missed = found.iter().filter(|last| last.action_id.is_none());
-    let missed: Vec<DropletId> = missed.map(|last| last.droplet_id).collect();
-    let unarchived = not_archived(connection, Some(&missed))?;
-    let is_unarchived = |last: &Last| unarchived.binary_search(&last.droplet_id).is_ok();
-    found.retain(|last| last.action_id.is_some() || !is_unarchived(last));
-    Ok(())
-}
-
 /// The first action of the answer.
 fn newest(connection: &Connection, question: &Question<'_>) -> rusqlite::Result<Option<Last>> {
-    let query = select(question, &COLUMNS);
-    let mut statement = connection.prepare_cached(&query.sql)?;
-    let action = statement.query_row(params_from_iter(&query.parameters), |row| {
+    let (sql, parameters) = select(question, &COLUMNS);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let action = statement.query_row(params_from_iter(parameters), |row| {
         let started_at: Option<String> = row.get(3)?;
         let start = started_at.as_deref().and_then(|it| it.parse().ok());
         let ago = |start: Timestamp| question.now.epoch_seconds() - start.epoch_seconds();
@@ -350,9 +342,9 @@ mod tests {
         };
         let question = Question::resolve(&connection, &filter, now()).unwrap();
         let query = select(&question, &[Column::Id]);
-        let mut statement = connection.prepare(&query.sql).unwrap();
+        let mut statement = connection.prepare(&query.0).unwrap();
         let id: ActionId = statement
-            .query_row(params_from_iter(&query.parameters), |row| row.get(0))
+            .query_row(params_from_iter(&query.1), |row| row.get(0))
             .unwrap();
         assert!(id > 0);
         let steps = statement.get_status(rusqlite::StatementStatus::VmStep);

@@ -28,7 +28,7 @@ pub use actions::{actions, count};
 pub use column::Column;
 pub use droplets::{Stranger, droplets, droplets_kept, not_archived, strangers, unseen_droplets};
 pub use filter::{Choice, DropletSelector, Filter, SeenSince, SortKey, Term};
-pub use filter::{Group, TypeSelector, groups};
+pub use filter::{GROUPS, Group, TypeSelector};
 pub use inventory::{KnownDroplet, inventory};
 pub use known::{REGIONS, RESOURCE_TYPES, STATUSES};
 pub use known::{Unseen, unknown, unseen};
@@ -102,11 +102,6 @@ pub enum Error {
         id: ActionId,
     },
 }
-
-/// A text that is none of the values that exist. The message says which exist.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidValue(String);
 
 fn list(ids: &[DropletId]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();

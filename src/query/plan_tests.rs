@@ -10,10 +10,10 @@ use super::{Column, Filter, SeenSince};
 const ARCHIVED: i64 = 100_000;
 
 fn plan(connection: &Connection, query: &Statement) -> String {
-    let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
+    let sql = format!("EXPLAIN QUERY PLAN {}", query.0);
     let mut statement = connection.prepare(&sql).unwrap();
     let steps = statement
-        .query_map(params_from_iter(&query.parameters), |row| {
+        .query_map(params_from_iter(&query.1), |row| {
             row.get::<_, String>("detail")
         })
         .unwrap();
@@ -22,10 +22,8 @@ fn plan(connection: &Connection, query: &Statement) -> String {
 
 /// The number of rows, sorts, table scan steps and virtual machine steps.
 fn run(connection: &Connection, query: &Statement) -> (u64, i32, i32, i32) {
-    let mut statement = connection.prepare(&query.sql).unwrap();
-    let mut rows = statement
-        .query(params_from_iter(&query.parameters))
-        .unwrap();
+    let mut statement = connection.prepare(&query.0).unwrap();
+    let mut rows = statement.query(params_from_iter(&query.1)).unwrap();
     let mut count = 0;
     while rows.next().unwrap().is_some() {
         count += 1;
@@ -68,15 +66,15 @@ fn assert_ordered(connection: &Connection, filter: &Filter, index: &str) {
     for columns in [&Column::FOR_PEOPLE[..], &Column::FOR_PROGRAMS[..]] {
         let query = select(connection, filter, columns);
         let plan = plan(connection, &query);
-        assert!(plan.contains(index), "{}\n{plan}", query.sql);
+        assert!(plan.contains(index), "{}\n{plan}", query.0);
         assert!(
             !plan.contains("SCAN actions\n") && !plan.ends_with("SCAN actions"),
             "{plan}"
         );
-        assert!(!plan.contains("TEMP B-TREE"), "{}\n{plan}", query.sql);
+        assert!(!plan.contains("TEMP B-TREE"), "{}\n{plan}", query.0);
         let (rows, sorts, scanned, _) = run(connection, &query);
-        assert!(rows > 0, "{}", query.sql);
-        assert_eq!((sorts, scanned), (0, 0), "{}\n{plan}", query.sql);
+        assert!(rows > 0, "{}", query.0);
+        assert_eq!((sorts, scanned), (0, 0), "{}\n{plan}", query.0);
     }
 }
 
@@ -257,7 +255,7 @@ fn counting_reads_the_index_and_no_more() {
 fn assert_reads_little(connection: &Connection, filter: &Filter, index: &str) {
     let query = select(connection, filter, &Column::FOR_PROGRAMS);
     let plan = plan(connection, &query);
-    assert!(plan.contains(index), "{}\n{plan}", query.sql);
+    assert!(plan.contains(index), "{}\n{plan}", query.0);
     let is_scan = |line: &str| {
         line.starts_with("SCAN actions")
             && !line.contains("actions_long")
@@ -265,7 +263,7 @@ fn assert_reads_little(connection: &Connection, filter: &Filter, index: &str) {
     };
     assert!(!plan.lines().any(is_scan), "{plan}");
     let (rows, _, scanned, steps) = run(connection, &query);
-    assert!(rows > 0, "{}", query.sql);
+    assert!(rows > 0, "{}", query.0);
     // A fortieth of the generated actions is long or in progress.
     let most = i32::try_from(ARCHIVED).unwrap();
     assert!(steps < most, "{steps} steps\n{plan}");
@@ -324,7 +322,7 @@ fn what_took_long_has_its_own_index() {
 fn assert_ordered_whole(connection: &Connection, filter: &Filter) {
     let query = select(connection, filter, &Column::FOR_PROGRAMS);
     let plan = plan(connection, &query);
-    assert!(!plan.contains("TEMP B-TREE"), "{}\n{plan}", query.sql);
+    assert!(!plan.contains("TEMP B-TREE"), "{}\n{plan}", query.0);
     assert_eq!(run(connection, &query).1, 0);
 }
 

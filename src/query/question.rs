@@ -1,16 +1,14 @@
 //! A filter after all look-ups: names are ids, sync runs are numbers, groups are types. Then the plan: the parts of the
 //! archive that a statement reads. A filter that no action can match is explained.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params_from_iter};
 
 use super::droplets::{self, Droplets};
 use super::filter::Values;
 use super::{Error, Filter, SeenSince, TypeSelector};
+use crate::archive::RunId;
 use crate::core::model::{DropletId, IN_PROGRESS};
 use crate::core::time::{Timestamp, duration_text};
-
-/// The number of a sync run in the archive.
-type RunId = i64;
 
 /// A number that is greater than that of any sync run.
 const NO_RUN: RunId = RunId::MAX;
@@ -68,19 +66,16 @@ impl<'a> Question<'a> {
 
 /// The first matching sync run. Sync runs are numbered in the order of their start.
 fn first_run(connection: &Connection, since: SeenSince) -> rusqlite::Result<RunId> {
-    let run: Option<RunId> = match since {
-        SeenSince::Time(time) => connection.query_row(
-            "SELECT min(id) FROM sync_runs WHERE started_at >= ?1",
-            [time.to_string()],
-            |row| row.get(0),
-        ),
-        SeenSince::LastSync => {
-            connection.query_row("SELECT max(id) FROM sync_runs", [], |row| row.get(0))
-        }
-        SeenSince::LastNews => connection.query_row(LAST_NEWS, [], |row| row.get(0)),
-    }?;
+    let (sql, time) = match since {
+        SeenSince::Time(time) => (SINCE, Some(time.to_string())),
+        SeenSince::LastSync => ("SELECT max(id) FROM sync_runs", None),
+        SeenSince::LastNews => (LAST_NEWS, None),
+    };
+    let run: Option<RunId> = connection.query_row(sql, params_from_iter(time), |row| row.get(0))?;
     Ok(run.unwrap_or(NO_RUN))
 }
+
+const SINCE: &str = "SELECT min(id) FROM sync_runs WHERE started_at >= ?1";
 
 /// The index of later sync runs does not contain the first one.
 const LAST_NEWS: &str = "
@@ -150,16 +145,11 @@ pub(super) fn plan<'a>(question: &'a Question<'_>) -> Vec<Arm<'a>> {
         since: since.max(Some(edge)),
         ..arm(source)
     });
-    let mut arms: Vec<Arm<'_>> = near.collect();
-    let mut reaching_in = vec![Source::Long];
-    if question.statuses.allow(Some(IN_PROGRESS)) {
-        reaching_in.push(Source::Unended);
-    }
-    arms.extend(reaching_in.into_iter().map(|source| Arm {
+    let reaching_in = [Source::Long, Source::Unended].map(|source| Arm {
         until: earlier(until, Some(edge)),
         ..arm(source)
-    }));
-    arms
+    });
+    near.chain(reaching_in).collect()
 }
 
 impl Source<'_> {
@@ -194,8 +184,14 @@ fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
     if !filter.ids.is_empty() {
         return vec![Source::Ids];
     }
-    if let Some(sources) = of_droplets(question) {
-        return sources;
+    match droplets {
+        Some(few) if few.len() <= MOST_ARMS => {
+            let few = few.iter().map(|id| Source::Droplet(*id));
+            return few.chain([Source::Listed]).collect();
+        }
+        // When the droplets have most of the actions, a read of all actions in their order is faster.
+        Some(_) if !question.droplets.is_most => return vec![Source::Droplets, Source::Listed],
+        _ => {}
     }
     if matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]) {
         return vec![Source::Open];
@@ -212,19 +208,6 @@ fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
         }
         _ => vec![Source::Time],
     }
-}
-
-/// One arm for each droplet. When the droplets have most of the actions, a read of all actions in their order is
-/// faster.
-fn of_droplets<'a>(question: &Question<'_>) -> Option<Vec<Source<'a>>> {
-    let droplets = question.droplets.any_of.as_ref()?;
-    let mut sources: Vec<Source<'_>> = match droplets.len() {
-        ..=MOST_ARMS => droplets.iter().map(|id| Source::Droplet(*id)).collect(),
-        _ if question.droplets.is_most => return None,
-        _ => vec![Source::Droplets],
-    };
-    sources.push(Source::Listed);
-    Some(sources)
 }
 
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {

@@ -1,12 +1,13 @@
-//! Passes on the rows of any statement one by one, without a copy of their texts.
+//! Passes on the rows of any statement one by one, without a copy of their texts, and reads short answers whole.
 
 use crate::core::model::DropletId;
 use crate::core::similar::nearest;
 use crate::output::Value;
 use rusqlite::types::{FromSql, Type, ValueRef};
-use rusqlite::{Connection, Params, Row, Rows};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, Params, Row, Rows};
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::error::Error;
 use std::io;
 
 /// The reason why the rows ended early.
@@ -51,9 +52,10 @@ pub(super) fn value<'a>(row: &'a Row<'_>, position: usize) -> rusqlite::Result<V
         ValueRef::Null => Ok(Value::Null),
         ValueRef::Integer(integer) => Ok(Value::Integer(integer)),
         ValueRef::Real(real) => Ok(Value::Real(real)),
-        ValueRef::Text(_) | ValueRef::Blob(_) => cell.as_str().map(Value::Text).map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
-        }),
+        ValueRef::Text(_) | ValueRef::Blob(_) => {
+            let text = cell.as_str().map(Value::Text);
+            text.map_err(|error| invalid_text(position, error))
+        }
     }
 }
 
@@ -61,11 +63,11 @@ pub(super) fn value<'a>(row: &'a Row<'_>, position: usize) -> rusqlite::Result<V
 ///
 /// # Errors
 /// When the archive cannot be read.
-pub(super) fn first_column<T: FromSql>(
+pub(super) fn first_column<T: FromSql, Values: FromIterator<T>>(
     connection: &Connection,
     sql: &str,
     parameters: impl Params,
-) -> rusqlite::Result<Vec<T>> {
+) -> rusqlite::Result<Values> {
     let mut statement = connection.prepare(sql)?;
     statement.query_map(parameters, |row| row.get(0))?.collect()
 }
@@ -83,17 +85,37 @@ pub(super) fn near(
     Ok(nearest(word, texts.iter().map(String::as_str)))
 }
 
-/// The droplet and the text of each row.
+/// The first two columns of all rows.
 ///
 /// # Errors
 /// When the archive cannot be read.
-pub(super) fn of_droplets(
+pub(super) fn pairs<K: FromSql, V: FromSql, Pairs: FromIterator<(K, V)>>(
     connection: &Connection,
     sql: &str,
-) -> rusqlite::Result<Vec<(DropletId, String)>> {
+) -> rusqlite::Result<Pairs> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
+}
+
+/// The value of the only row and column, which is JSON; `None` when it is null or there is no row. In such SQL, `json()`
+/// is around each subquery, because SQLite takes the JSON of a subquery for a text.
+///
+/// # Errors
+/// When the archive cannot be read, or the JSON is another value.
+pub(super) fn from_json<T: DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Option<T>> {
+    let json = connection.query_row(sql, parameters, |row| row.get(0));
+    let json: Option<String> = json.optional()?.flatten();
+    let value = json.map(|json| serde_json::from_str(&json)).transpose();
+    value.map_err(|error| invalid_text(0, error))
+}
+
+fn invalid_text(position: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(position, Type::Text, Box::new(error))
 }
 
 /// The latest names of all droplets that have one.
@@ -101,52 +123,21 @@ pub(super) fn of_droplets(
 /// # Errors
 /// When the archive cannot be read.
 pub(super) fn names(connection: &Connection) -> rusqlite::Result<HashMap<DropletId, String>> {
-    const NAMES: &str = "SELECT id, name FROM droplets WHERE name IS NOT NULL";
-    Ok(of_droplets(connection, NAMES)?.into_iter().collect())
+    pairs(
+        connection,
+        "SELECT id, name FROM droplets WHERE name IS NOT NULL",
+    )
 }
 
-/// The `region` of an action.
-#[derive(Serialize)]
-struct Region {
-    slug: String,
-    name: Option<String>,
-    available: Option<bool>,
-    features: Vec<String>,
-}
-
-/// The features are those that the region had when it was last seen.
-const REGIONS: &str = "
-    SELECT slug, name, available,
-           (SELECT json_group_array(feature)
+/// Each region as a JSON object, by its slug. The features are those that the region had when it was last seen.
+pub(super) const REGIONS: &str = "
+    SELECT slug, json_object('slug', slug, 'name', name,
+           'available', json(CASE WHEN available IS NOT NULL THEN iif(available, 'true', 'false') END),
+           'features', json((SELECT json_group_array(feature)
               FROM (SELECT feature FROM region_features
                      WHERE region_slug = slug AND region_features.last_seen_at = regions.last_seen_at
-                     ORDER BY feature)) AS features
+                     ORDER BY feature))))
       FROM regions";
-
-/// Each region as a JSON object, by its slug.
-///
-/// # Errors
-/// When the archive cannot be read.
-pub(super) fn regions_as_json(
-    connection: &Connection,
-) -> rusqlite::Result<HashMap<String, String>> {
-    let mut statement = connection.prepare(REGIONS)?;
-    let mut rows = statement.query([])?;
-    let mut regions = HashMap::default();
-    while let Some(row) = rows.next()? {
-        let features: String = row.get("features")?;
-        let region = Region {
-            slug: row.get("slug")?,
-            name: row.get("name")?,
-            available: row.get("available")?,
-            features: serde_json::from_str(&features).unwrap_or_default(),
-        };
-        // Serializing a struct of texts cannot fail.
-        let json = serde_json::to_string(&region).unwrap_or_default();
-        regions.insert(region.slug, json);
-    }
-    Ok(regions)
-}
 
 #[cfg(test)]
 mod tests {
@@ -178,7 +169,7 @@ mod tests {
                         ('nyc3', 'private_networking', '2020-07-01T00:00:00Z', '2020-07-02T00:00:00Z')",
             )
             .unwrap();
-        let regions = regions_as_json(&connection).unwrap();
+        let regions: HashMap<String, String> = pairs(&connection, REGIONS).unwrap();
         assert_eq!(
             regions["nyc3"],
             r#"{"slug":"nyc3","name":"New \"York\" 3","available":true,"features":["backups","ipv6"]}"#

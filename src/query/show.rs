@@ -1,14 +1,14 @@
 //! One action with everything that the archive knows about it.
 
-use rusqlite::{Connection, OptionalExtension, Row};
-use serde::Serialize;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Error;
+use super::{Error, rows};
 use crate::core::model::{ActionId, DropletId};
 
 /// An action and the records it belongs to. Times are UTC texts, as archived.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Details {
     /// The id of the action.
     pub id: ActionId,
@@ -46,7 +46,7 @@ pub struct Details {
 }
 
 /// The completed actions of the same type on the same type of resource.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usual {
     /// The number of them that have a duration.
     pub actions: u64,
@@ -55,7 +55,7 @@ pub struct Usual {
 }
 
 /// A region with everything it ever offered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct RegionDetails {
     /// The slug.
     pub slug: String,
@@ -76,7 +76,7 @@ pub struct RegionDetails {
 }
 
 /// A feature or a size of a region.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// The name.
     pub name: String,
@@ -89,7 +89,7 @@ pub struct Offer {
 }
 
 /// A droplet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct DropletDetails {
     /// The id.
     pub id: DropletId,
@@ -108,7 +108,7 @@ pub struct DropletDetails {
 }
 
 /// A sync run.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncDetails {
     /// The number.
     pub id: i64,
@@ -121,7 +121,7 @@ pub struct SyncDetails {
 }
 
 /// An import of a file.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportDetails {
     /// The number.
     pub id: i64,
@@ -138,182 +138,76 @@ pub struct ImportDetails {
 /// # Errors
 /// When the action is not archived, or the archive cannot be read.
 pub fn show(connection: &Connection, id: ActionId) -> Result<Details, Error> {
-    let found = connection
-        .query_row(ACTION, [id], |row| {
-            let region_slug: Option<String> = row.get("region_slug")?;
-            Ok(Details {
-                id: row.get("id")?,
-                status: row.get("status")?,
-                kind: row.get("type")?,
-                started_at: row.get("started_at")?,
-                completed_at: row.get("completed_at")?,
-                duration_seconds: row.get("duration_seconds")?,
-                usual: usual(connection, row)?,
-                resource_id: row.get("resource_id")?,
-                resource_type: row.get("resource_type")?,
-                extra: extra(row)?,
-                region: the_region(connection, region_slug.as_deref())?,
-                region_slug,
-                droplets: droplets(connection, id)?,
-                first_seen: the_sync(connection, row.get("first_seen_run")?)?,
-                imported: the_import(connection, row.get("first_seen_import")?)?,
-                changed: the_sync(connection, row.get("changed_run")?)?,
-            })
-        })
-        .optional()?;
-    found.ok_or(Error::UnknownAction { id })
+    let details = rows::from_json(connection, DETAILS, [id])?;
+    details.ok_or(Error::UnknownAction { id })
 }
 
-const ACTION: &str = "
-    SELECT id, status, type, started_at, completed_at,
-           CASE WHEN completed_at >= started_at
-                THEN unixepoch(completed_at) - unixepoch(started_at) END AS duration_seconds,
-           resource_id, resource_type, region_slug, extra, first_seen_run, first_seen_import, changed_run
-      FROM actions
-     WHERE id = ?1";
-
-/// The median is the last of the faster half, as in the reports.
-const USUAL: &str = "
-      WITH durations AS MATERIALIZED (
-           SELECT unixepoch(completed_at) - unixepoch(started_at) AS seconds
-             FROM actions
-            WHERE type = ?1 AND resource_type IS ?2 AND status = 'completed' AND completed_at >= started_at
+/// The JSON of [`Details`]. The median is the last of the faster half, as in the reports. A droplet with only a known id
+/// is included too. An `extra` that is not JSON is left out; another program may have written it.
+const DETAILS: &str = "
+      WITH action AS (
+           SELECT * FROM actions WHERE id = ?1
+           ), durations AS MATERIALIZED (
+           SELECT unixepoch(others.completed_at) - unixepoch(others.started_at) AS seconds
+             FROM action
+             JOIN actions AS others ON others.type = action.type AND others.resource_type IS action.resource_type
+            WHERE others.status = 'completed' AND others.completed_at >= others.started_at
            )
-    SELECT (SELECT count(*) FROM durations) AS actions, seconds AS median_seconds
-      FROM durations
-     ORDER BY seconds
-     LIMIT 1 OFFSET ((SELECT count(*) FROM durations) - 1) / 2";
-
-const REGION: &str = "
-    SELECT slug, name, available, extra, first_seen_at, last_seen_at FROM regions WHERE slug = ?1";
-
-const FEATURES: &str = "
-    SELECT feature AS name, first_seen_at, last_seen_at FROM region_features WHERE region_slug = ?1 ORDER BY feature";
-
-const SIZES: &str = "
-    SELECT size_slug AS name, first_seen_at, last_seen_at FROM region_sizes WHERE region_slug = ?1 ORDER BY size_slug";
-
-/// A droplet with only a known id is included too.
-const DROPLETS: &str = "
-    SELECT named.id, name, region_slug, created_at, gone_at, extra
-      FROM (SELECT resource_id AS id FROM actions WHERE id = ?1 AND resource_type = 'droplet'
-             UNION
-            SELECT droplet_id FROM droplet_listed_actions WHERE action_id = ?1) AS named
-      LEFT JOIN droplets ON droplets.id = named.id
-     WHERE named.id IS NOT NULL
-     ORDER BY named.id";
-
-const NAMES: &str = "
-    SELECT name FROM droplet_names WHERE droplet_id = ?1 AND name IS NOT ?2 ORDER BY first_seen_at DESC, name";
-
-const SYNC: &str = "SELECT id, started_at, finished_at, outcome FROM sync_runs WHERE id = ?1";
-
-const IMPORT: &str = "SELECT id, path, sha256, started_at FROM imports WHERE id = ?1";
-
-fn the_import(
-    connection: &Connection,
-    import: Option<i64>,
-) -> rusqlite::Result<Option<ImportDetails>> {
-    let read = |row: &Row<'_>| {
-        Ok(ImportDetails {
-            id: row.get("id")?,
-            path: row.get("path")?,
-            sha256: row.get("sha256")?,
-            started_at: row.get("started_at")?,
-        })
-    };
-    connection.query_row(IMPORT, [import], read).optional()
-}
-
-fn usual(connection: &Connection, action: &Row<'_>) -> rusqlite::Result<Option<Usual>> {
-    let kind: Option<String> = action.get("type")?;
-    let resource_type: Option<String> = action.get("resource_type")?;
-    let read = |row: &Row<'_>| {
-        Ok(Usual {
-            actions: row.get::<_, i64>("actions")?.unsigned_abs(),
-            median_seconds: row.get("median_seconds")?,
-        })
-    };
-    let usual = connection.query_row(USUAL, (kind, resource_type), read);
-    usual.optional()
-}
-
-fn the_region(
-    connection: &Connection,
-    slug: Option<&str>,
-) -> rusqlite::Result<Option<RegionDetails>> {
-    let read = |row: &Row<'_>| {
-        let last_seen_at: String = row.get("last_seen_at")?;
-        Ok(RegionDetails {
-            slug: row.get("slug")?,
-            name: row.get("name")?,
-            available: row.get("available")?,
-            first_seen_at: row.get("first_seen_at")?,
-            features: offers(connection, FEATURES, slug, &last_seen_at)?,
-            sizes: offers(connection, SIZES, slug, &last_seen_at)?,
-            extra: extra(row)?,
-            last_seen_at,
-        })
-    };
-    connection.query_row(REGION, [slug], read).optional()
-}
-
-fn offers(
-    connection: &Connection,
-    sql: &str,
-    region: Option<&str>,
-    region_seen_at: &str,
-) -> rusqlite::Result<Vec<Offer>> {
-    let mut statement = connection.prepare(sql)?;
-    let offers = statement.query_map([region], |row| {
-        let last_seen_at: String = row.get("last_seen_at")?;
-        Ok(Offer {
-            name: row.get("name")?,
-            first_seen_at: row.get("first_seen_at")?,
-            is_current: last_seen_at == region_seen_at,
-            last_seen_at,
-        })
-    })?;
-    offers.collect()
-}
-
-fn droplets(connection: &Connection, action: ActionId) -> rusqlite::Result<Vec<DropletDetails>> {
-    let mut statement = connection.prepare(DROPLETS)?;
-    let droplets = statement.query_map([action], |row| {
-        let (id, name): (DropletId, Option<String>) = (row.get("id")?, row.get("name")?);
-        Ok(DropletDetails {
-            former_names: connection
-                .prepare_cached(NAMES)?
-                .query_map((id, &name), |row| row.get(0))?
-                .collect::<Result<_, _>>()?,
-            id,
-            name,
-            region_slug: row.get("region_slug")?,
-            created_at: row.get("created_at")?,
-            gone_at: row.get("gone_at")?,
-            extra: extra(row)?,
-        })
-    })?;
-    droplets.collect()
-}
-
-fn the_sync(connection: &Connection, run: Option<i64>) -> rusqlite::Result<Option<SyncDetails>> {
-    let read = |row: &Row<'_>| {
-        Ok(SyncDetails {
-            id: row.get("id")?,
-            started_at: row.get("started_at")?,
-            finished_at: row.get("finished_at")?,
-            outcome: row.get("outcome")?,
-        })
-    };
-    connection.query_row(SYNC, [run], read).optional()
-}
-
-/// The JSON of `extra`. A text that is not JSON is left out; another program may have written it.
-fn extra(row: &Row<'_>) -> rusqlite::Result<Option<Box<RawValue>>> {
-    let text: Option<String> = row.get("extra")?;
-    Ok(text.and_then(|text| RawValue::from_string(text).ok()))
-}
+    SELECT json_object(
+           'id', id, 'status', status, 'type', type, 'started_at', started_at, 'completed_at', completed_at,
+           'duration_seconds', CASE WHEN completed_at >= started_at
+                                    THEN unixepoch(completed_at) - unixepoch(started_at) END,
+           'usual', json((
+             SELECT json_object('actions', (SELECT count(*) FROM durations), 'median_seconds', seconds)
+               FROM (SELECT seconds FROM durations
+                      ORDER BY seconds
+                      LIMIT 1 OFFSET ((SELECT count(*) FROM durations) - 1) / 2))),
+           'resource_id', resource_id, 'resource_type', resource_type, 'region_slug', region_slug,
+           'extra', json(iif(json_valid(extra), extra, NULL)),
+           'region', json((
+             SELECT json_object(
+                    'slug', slug, 'name', name,
+                    'available', json(CASE WHEN available IS NOT NULL THEN iif(available, 'true', 'false') END),
+                    'first_seen_at', first_seen_at, 'last_seen_at', last_seen_at,
+                    'features', json((
+                      SELECT json_group_array(json_object(
+                             'name', feature, 'first_seen_at', first_seen_at, 'last_seen_at', last_seen_at,
+                             'is_current', json(iif(last_seen_at = regions.last_seen_at, 'true', 'false'))))
+                        FROM (SELECT * FROM region_features WHERE region_slug = slug ORDER BY feature))),
+                    'sizes', json((
+                      SELECT json_group_array(json_object(
+                             'name', size_slug, 'first_seen_at', first_seen_at, 'last_seen_at', last_seen_at,
+                             'is_current', json(iif(last_seen_at = regions.last_seen_at, 'true', 'false'))))
+                        FROM (SELECT * FROM region_sizes WHERE region_slug = slug ORDER BY size_slug))),
+                    'extra', json(iif(json_valid(extra), extra, NULL)))
+               FROM regions
+              WHERE slug = action.region_slug)),
+           'droplets', json((
+             SELECT json_group_array(json_object(
+                    'id', named.id, 'name', name,
+                    'former_names', json((
+                      SELECT json_group_array(name)
+                        FROM (SELECT name FROM droplet_names
+                               WHERE droplet_id = named.id AND name IS NOT droplets.name
+                               ORDER BY first_seen_at DESC, name))),
+                    'region_slug', droplets.region_slug, 'created_at', created_at, 'gone_at', gone_at,
+                    'extra', json(iif(json_valid(droplets.extra), droplets.extra, NULL))))
+               FROM (SELECT resource_id AS id FROM actions WHERE id = action.id AND resource_type = 'droplet'
+                      UNION
+                     SELECT droplet_id FROM droplet_listed_actions WHERE action_id = action.id
+                      ORDER BY 1) AS named
+               LEFT JOIN droplets ON droplets.id = named.id
+              WHERE named.id IS NOT NULL)),
+           'first_seen', json((
+             SELECT json_object('id', id, 'started_at', started_at, 'finished_at', finished_at, 'outcome', outcome)
+               FROM sync_runs WHERE id = action.first_seen_run)),
+           'imported', json((
+             SELECT json_object('id', id, 'path', path, 'sha256', sha256, 'started_at', started_at)
+               FROM imports WHERE id = action.first_seen_import)),
+           'changed', json((
+             SELECT json_object('id', id, 'started_at', started_at, 'finished_at', finished_at, 'outcome', outcome)
+               FROM sync_runs WHERE id = action.changed_run)))
+      FROM action";
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ use archiver::output::Format;
 use archiver::query::known::{self, Known};
 use archiver::query::report::{self, Library};
 use archiver::query::stats::{self, Dimension};
-use archiver::query::{Column, Last, STATUSES, SortKey, groups, timeline};
+use archiver::query::{Column, GROUPS, Last, STATUSES, SortKey, timeline};
 use clap::{Arg, Command};
 use rusqlite::Connection;
 
@@ -100,7 +100,7 @@ impl Place<'_> {
             ("ID|NAME" | "DROPLET", _) => archived(known::droplets),
             ("TYPE", "resource-type") => known::resource_types(),
             ("TYPE", _) => {
-                let groups = groups().iter();
+                let groups = GROUPS.iter();
                 let groups = groups.map(|group| of(group.to_string(), Some(&group.description)));
                 let mut types = self.archived(known::types);
                 types.extend(groups);

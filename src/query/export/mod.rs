@@ -11,12 +11,12 @@ use std::path::Path;
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use rusqlite::{Connection, OptionalExtension, Transaction, params_from_iter};
+use rusqlite::{Connection, Transaction, params_from_iter};
 
-use super::rows::{RowsError, visit_rows};
+use super::rows::{RowsError, from_json, visit_rows};
 use crate::archive::{self, ArchivedAccount};
 use crate::core::cancellation::Cancellation;
-use crate::output::lake::{self, Changes, CompleteSync, ExportedArchive, ExportedFile, Lake, Sink};
+use crate::output::lake::{self, Changes, ExportedArchive, ExportedFile, Lake, Sink};
 use crate::output::{ParquetWriter, Value};
 use tables::{ACTIONS, OTHERS, Table};
 
@@ -55,7 +55,7 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// What an export did.
+/// The result of an export.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Exported {
     /// The number of actions in the archive.
@@ -99,7 +99,15 @@ pub fn export(
         files: Vec::new(),
         no_times: 0,
     };
-    export.write_files()?;
+    export.write_actions()?;
+    for table in &OTHERS {
+        export.write(&File {
+            table,
+            path: format!("{0}{1}/{0}.parquet", table.name, export.account),
+            condition: "",
+            bounds: Vec::new(),
+        })?;
+    }
     // Nothing more is read, so a sync need not wait for the disk.
     drop(export.tx);
     let actions = export.files.iter();
@@ -113,7 +121,7 @@ pub fn export(
 
 /// The last complete sync.
 const COMPLETE: &str = "
-SELECT id, started_at
+SELECT json_object('sync_run', id, 'started_at', started_at)
   FROM sync_runs
  WHERE outcome = 'complete'
  ORDER BY id DESC
@@ -139,17 +147,11 @@ fn exported_archive(
         let hint = "choose another folder, or another name with --as";
         return Err(lake::Error::refused(message, hint).into());
     }
-    let complete_up_to = source.connection.query_row(COMPLETE, [], |row| {
-        Ok(CompleteSync {
-            sync_run: row.get("id")?,
-            started_at: row.get("started_at")?,
-        })
-    });
     Ok(ExportedArchive {
         account: source.account.map(str::to_owned),
         team_uuid: owner.team_uuid,
         uuid: owner.uuid,
-        complete_up_to: complete_up_to.optional()?,
+        complete_up_to: from_json(source.connection, COMPLETE, [])?,
         is_complete: source.is_complete,
     })
 }
@@ -166,7 +168,7 @@ struct File {
 struct Export<'a> {
     tx: Transaction<'a>,
     cancellation: &'a Cancellation,
-    /// What is between the name of a table and its files.
+    /// The part of a path between the name of a table and its files.
     account: String,
     lake: Lake,
     files: Vec<ExportedFile>,
@@ -174,19 +176,6 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    fn write_files(&mut self) -> Result<(), Error> {
-        self.write_actions()?;
-        for table in &OTHERS {
-            self.write(&File {
-                table,
-                path: format!("{0}{1}/{0}.parquet", table.name, self.account),
-                condition: "",
-                bounds: Vec::new(),
-            })?;
-        }
-        Ok(())
-    }
-
     fn write_actions(&mut self) -> Result<(), Error> {
         let next = |month: Date| month.saturating_add(1.month());
         let mut month = MONTHS[0];
@@ -233,19 +222,16 @@ impl Export<'_> {
 
     /// Encodes the file, and writes it if it is not in its place with the same bytes.
     fn write(&mut self, file: &File) -> Result<(), Error> {
-        let mut unchanged = None;
-        if let Some(there) = self.lake.intact(&file.path)?.cloned() {
-            let nowhere = Sink::new(Box::new(io::sink()));
-            let encoded = self.encode(file, nowhere)?;
-            unchanged = Some(encoded).filter(|(it, _)| it.sha256 == there.sha256);
-        }
-        let (encoded, no_times) = match unchanged {
-            Some(unchanged) => unchanged,
-            None => {
-                let sink = self.lake.create(&file.path)?;
-                self.encode(file, sink)?
-            }
+        let in_place = self.lake.intact(&file.path)?.cloned();
+        let sink = match in_place {
+            Some(_) => Sink::new(Box::new(io::sink())),
+            None => self.lake.create(&file.path)?,
         };
+        let (mut encoded, mut no_times) = self.encode(file, sink)?;
+        if in_place.is_some_and(|it| it.sha256 != encoded.sha256) {
+            let sink = self.lake.create(&file.path)?;
+            (encoded, no_times) = self.encode(file, sink)?;
+        }
         self.files.push(encoded);
         self.no_times += no_times;
         Ok(())

@@ -51,27 +51,32 @@ const ACTING: [&str; 6] = [
 ];
 
 /// The first refused operation, in words: `INSERT into actions`.
-#[derive(Clone, Default)]
-pub(super) struct Refusal(Arc<Mutex<Option<String>>>);
+pub(super) type Refusal = Arc<Mutex<Option<String>>>;
 
-impl Refusal {
-    pub(super) fn take(&self) -> Option<String> {
-        lock(&self.0).take()
-    }
-}
-
-/// Makes the connection read-only. Every other operation is refused and noted.
+/// Makes the connection read-only and limits it. Every other operation is refused and noted. Double quotes are valid for
+/// names only.
 ///
 /// # Errors
-/// When SQLite does not accept the authorizer.
+/// When SQLite does not accept the authorizer or a limit.
 pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<Refusal> {
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)?;
+    connection.set_limit(
+        Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH,
+        LONGEST_PATTERN_BYTES,
+    )?;
+    // Otherwise SQLite takes a misspelt column in double quotes for a text, and compares every row with that text.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    // Memory has a limit; a temporary file has none.
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update_and_check(None, "hard_heap_limit", MOST_MEMORY_BYTES, |_| Ok(()))?;
     let refusal = Refusal::default();
-    let noted = refusal.clone();
+    let noted = Arc::clone(&refusal);
     connection.authorizer(Some(move |context: AuthContext<'_>| {
         match refused(&context.action) {
             None => Authorization::Allow,
             Some(what) => {
-                lock(&noted.0).get_or_insert(what);
+                lock(&noted).get_or_insert(what);
                 Authorization::Deny
             }
         }
@@ -142,24 +147,6 @@ pub(super) const LONGEST_VALUE_BYTES: i32 = 16 << 20;
 /// The maximum length of a pattern, in bytes: twice the longest droplet name.
 const LONGEST_PATTERN_BYTES: i32 = 512;
 
-/// Sets the limits of a connection, and makes double quotes valid for names only.
-///
-/// # Errors
-/// When SQLite does not accept a limit.
-pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
-    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)?;
-    connection.set_limit(
-        Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH,
-        LONGEST_PATTERN_BYTES,
-    )?;
-    // Otherwise SQLite takes a misspelt column in double quotes for a text, and compares every row with that text.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    // Memory has a limit; a temporary file has none.
-    connection.pragma_update(None, "temp_store", "memory")?;
-    connection.pragma_update_and_check(None, "hard_heap_limit", MOST_MEMORY_BYTES, |_| Ok(()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::archive;
@@ -170,7 +157,7 @@ mod tests {
         let mut connection = archive();
         let refusal = install(&mut connection).unwrap();
         let outcome = connection.execute_batch(sql);
-        let refused = refusal.take();
+        let refused = lock(&refusal).take();
         assert_eq!(refused.is_some(), outcome.is_err(), "{sql}: {outcome:?}");
         refused
     }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::authorizer::{LONGEST_SQL_BYTES, LONGEST_VALUE_BYTES, MOST_MEMORY_BYTES, Refusal};
 use crate::core::similar::nearest;
+use crate::core::threads::lock;
 use crate::query::rows::{first_column, near};
 
 /// SQLite's message for a value that exceeds its limit.
@@ -143,7 +144,7 @@ pub(super) fn explained(
     refusal: &Refusal,
     error: rusqlite::Error,
 ) -> Error {
-    if let Some(what) = refusal.take() {
+    if let Some(what) = lock(refusal).take() {
         return Error::Refused { what };
     }
     match (error.sqlite_error_code(), error) {
@@ -180,7 +181,7 @@ fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<
 
 const SCHEMA: &str = "`archiver schema` shows all tables and columns";
 
-/// What the user may have meant by a name that SQLite does not know, as in `no such column: actions.tpye`. A suggestion
+/// A suggestion for a name that SQLite does not know, as in `no such column: actions.tpye`. A suggestion
 /// is optional: without one the message is enough.
 fn meant(connection: &Connection, message: &str) -> Option<String> {
     let (what, written) = message.strip_prefix("no such ")?.split_once(": ")?;

@@ -21,7 +21,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection, Row, Statement};
 
 use crate::output::{Heading, Look, RowWriter, Value};
-use crate::query::{InvalidValue, rows};
+use crate::query::rows;
 use error::explained;
 
 /// The number of steps of SQLite's virtual machine between two checks for a stop: well below a millisecond.
@@ -38,20 +38,17 @@ pub struct Parameter {
 }
 
 impl FromStr for Parameter {
-    type Err = InvalidValue;
+    /// The message for a text of another form.
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let parts = text.split_once('=');
-        let parts = parts.map(|(name, value)| (name.trim_start_matches([':', '@', '$']), value));
-        match parts {
-            Some((name, value)) if !name.is_empty() => Ok(Self {
-                name: name.to_owned(),
-                value: typed(value),
-            }),
-            _ => Err(InvalidValue(format!(
-                "`{text}` is not a parameter: write NAME=VALUE"
-            ))),
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').unwrap_or_default();
+        let name = name.trim_start_matches([':', '@', '$']).to_owned();
+        if name.is_empty() {
+            return Err(format!("`{text}` is not a parameter: write NAME=VALUE"));
         }
+        let value = typed(value);
+        Ok(Self { name, value })
     }
 }
 
@@ -88,7 +85,6 @@ pub fn run(
         return Err(Error::Nul);
     }
     check_schema(connection)?;
-    authorizer::set(connection)?;
     connection.progress_handler(STEPS, stop)?;
     let refusal = authorizer::install(connection)?;
     let failed = |error| explained(connection, sql, &refusal, error);
@@ -123,8 +119,8 @@ fn only_statement<'a>(
 
 /// Checks that all names of tables and columns are text. In a damaged file they may not be.
 fn check_schema(connection: &Connection) -> rusqlite::Result<()> {
-    rows::first_column::<String>(connection, "SELECT name FROM sqlite_schema", [])?;
-    rows::first_column::<Option<String>>(connection, "SELECT sql FROM sqlite_schema", [])?;
+    const SCHEMA: &str = "SELECT name FROM sqlite_schema UNION ALL SELECT sql FROM sqlite_schema";
+    let _: Vec<Option<String>> = rows::first_column(connection, SCHEMA, [])?;
     Ok(())
 }
 

@@ -41,7 +41,8 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let mut groups = kept(counts.groups.into_iter().collect(), question);
     let greatest = groups.iter().map(|(_, [now, _])| now.count).max();
-    let headings = headings(question, number(greatest.unwrap_or(0)));
+    let greatest = i64::try_from(greatest.unwrap_or(0)).unwrap_or(i64::MAX);
+    let headings = headings(question, greatest);
     writer.header(&headings)?;
     for (parts, tallies) in &mut groups {
         name_periods(parts, question);
@@ -110,7 +111,7 @@ fn name_periods(parts: &mut [Part], question: &Question) {
     }
 }
 
-/// What the group is.
+/// The cells that name the group.
 fn cells<'a>(parts: &'a [Part], question: &Question, names: &'a Names) -> Vec<Value<'a>> {
     let mut by = question.by.iter().zip(parts);
     let account = by.find_map(|it| match it {
@@ -153,29 +154,38 @@ fn measured([now, before]: &[Tally; 2], question: &Question) -> Vec<Value<'stati
     let of_window = question.before.map_or(1, |_| COUNT.len());
     let pairs = now.into_iter().zip(before);
     let columns = pairs.flat_map(|(now, before)| {
-        let columns = [now, before, now.since(before)];
-        columns.into_iter().take(of_window)
+        let change = now.zip(before).map(|(now, before)| now.since(before));
+        [now, before, change].into_iter().take(of_window)
     });
-    columns.map(Number::value).collect()
+    columns
+        .map(|number| number.map_or(Value::Null, Number::value))
+        .collect()
 }
 
-fn numbers(tally: &Tally, measure: Measure) -> Vec<Number> {
+/// The numbers; `None` for an unknown one, such as a share among no actions.
+fn numbers(tally: &Tally, measure: Measure) -> Vec<Option<Number>> {
     let durations = &tally.durations;
-    let percentile = |percent| {
-        let seconds = durations.percentile(percent);
-        seconds.map_or(Number::Unknown, Number::Whole)
+    let number = |dividend: i128, divisor: u64, is_whole| {
+        let divisor = i128::from(divisor);
+        (divisor > 0).then_some(Number {
+            dividend,
+            divisor,
+            is_whole,
+        })
     };
-    let count = Number::Whole(number(tally.count));
+    let whole = |it: u64| number(it.into(), 1, true);
+    let percentile = |percent| number(durations.percentile(percent)?.into(), 1, true);
+    let count = whole(tally.count);
     match measure {
         Measure::Errors => vec![
             count,
-            Number::Whole(number(tally.errored)),
-            Number::ratio(100 * i128::from(tally.errored), tally.count),
+            whole(tally.errored),
+            number(100 * i128::from(tally.errored), tally.count, false),
         ],
         Measure::Durations => vec![
             count,
-            Number::Whole(number(durations.count)),
-            Number::ratio(durations.sum(), durations.count),
+            whole(durations.count),
+            number(durations.sum(), durations.count, false),
             percentile(50),
             percentile(95),
             percentile(100),
@@ -185,51 +195,28 @@ fn numbers(tally: &Tally, measure: Measure) -> Vec<Number> {
 
 /// A number of a group. It is rounded only where it is shown, so that a difference is that of the exact numbers.
 #[derive(Clone, Copy)]
-enum Number {
-    Unknown,
-    Whole(i64),
-    Ratio { dividend: i128, divisor: i128 },
+struct Number {
+    dividend: i128,
+    divisor: i128,
+    is_whole: bool,
 }
 
 impl Number {
-    /// Nothing is known of a share among no actions.
-    fn ratio(dividend: i128, divisor: u64) -> Self {
-        match i128::from(divisor) {
-            0 => Self::Unknown,
-            divisor => Self::Ratio { dividend, divisor },
-        }
-    }
-
     fn since(self, before: Self) -> Self {
-        match (self, before) {
-            (Self::Whole(now), Self::Whole(before)) => Self::Whole(now - before),
-            (
-                Self::Ratio { dividend, divisor },
-                Self::Ratio {
-                    dividend: dividend_before,
-                    divisor: divisor_before,
-                },
-            ) => Self::Ratio {
-                dividend: dividend * divisor_before - dividend_before * divisor,
-                divisor: divisor * divisor_before,
-            },
-            _ => Self::Unknown,
+        Self {
+            dividend: self.dividend * before.divisor - before.dividend * self.divisor,
+            divisor: self.divisor * before.divisor,
+            ..self
         }
     }
 
     /// The shown value. A ratio has one decimal, and a half is rounded away from zero.
     fn value(self) -> Value<'static> {
-        match self {
-            Self::Unknown => Value::Null,
-            Self::Whole(number) => Value::Integer(number),
-            Self::Ratio { dividend, divisor } => {
-                let tenths = (20 * dividend + dividend.signum() * divisor) / (2 * divisor);
-                Value::Real(tenths as f64 / 10.0)
-            }
+        let (dividend, divisor) = (self.dividend, self.divisor);
+        if self.is_whole {
+            return Value::Integer(i64::try_from(dividend).unwrap_or(i64::MAX));
         }
+        let tenths = (20 * dividend + dividend.signum() * divisor) / (2 * divisor);
+        Value::Real(tenths as f64 / 10.0)
     }
-}
-
-fn number(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

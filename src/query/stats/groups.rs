@@ -115,12 +115,12 @@ pub(super) fn add(
 fn tags(
     connection: &Connection,
     question: &Question,
-) -> rusqlite::Result<HashMap<DropletId, Vec<String>>> {
+) -> rusqlite::Result<HashMap<DropletId, Vec<Part>>> {
     const TAGS: &str = "SELECT droplet_id, tag FROM droplet_tags WHERE gone_at IS NULL";
-    let mut tags: HashMap<_, Vec<String>> = HashMap::new();
+    let mut tags: HashMap<_, Vec<Part>> = HashMap::new();
     if question.by.contains(&Dimension::Tag) {
-        for (droplet, tag) in rows::of_droplets(connection, TAGS)? {
-            tags.entry(droplet).or_default().push(tag);
+        for (droplet, tag) in rows::pairs::<_, _, Vec<_>>(connection, TAGS)? {
+            tags.entry(droplet).or_default().push(Part::Name(tag));
         }
     }
     Ok(tags)
@@ -139,7 +139,7 @@ fn expressions(question: &Question) -> Vec<&'static str> {
 struct Grouping<'a> {
     question: &'a Question,
     account: Part,
-    tags: HashMap<DropletId, Vec<String>>,
+    tags: HashMap<DropletId, Vec<Part>>,
     /// The first and the last start, where the start is a dimension.
     started: Option<Reach>,
     counts: &'a mut Counts,
@@ -202,20 +202,12 @@ impl Grouping<'_> {
         let has_droplets = self.question.by.contains(&Dimension::Droplet);
         let mut places = Vec::with_capacity(1);
         for id in droplets.split(',').filter_map(|id| id.parse().ok()) {
-            let droplet = if has_droplets {
-                Part::Number(id)
-            } else {
-                Part::Unknown
+            let droplet = match has_droplets {
+                true => Part::Number(id),
+                false => Part::Unknown,
             };
-            match self.tags.get(&id) {
-                None => places.push((droplet, Part::Unknown)),
-                Some(tags) => {
-                    places.extend(
-                        tags.iter()
-                            .map(|tag| (droplet.clone(), Part::Name(tag.clone()))),
-                    );
-                }
-            }
+            let tags = self.tags.get(&id).map_or(UNTAGGED, Vec::as_slice);
+            places.extend(tags.iter().map(|tag| (droplet.clone(), tag.clone())));
         }
         places.sort_unstable();
         places.dedup();
@@ -231,6 +223,8 @@ impl Grouping<'_> {
 
 /// A droplet and one of its tags, as far as they are asked for and known.
 type Place = (Part, Part);
+
+const UNTAGGED: &[Part] = &[Part::Unknown];
 
 const NOWHERE: Place = (Part::Unknown, Part::Unknown);
 

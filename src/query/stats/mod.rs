@@ -19,7 +19,7 @@ use crate::core::model::DropletId;
 use crate::core::time::{CalendarUnit, Timestamp, Zone};
 use crate::output::{Heading, RowWriter};
 use crate::query::rows::names as names_of_droplets;
-use crate::query::{Column, Error, Filter, InvalidValue};
+use crate::query::{Column, Error, Filter};
 
 /// The maximum number of dimensions, without the account. More would make too many groups to read.
 pub const MOST_DIMENSIONS: usize = 3;
@@ -227,53 +227,49 @@ impl Dimension {
     /// The name, which chooses the dimension.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Type => "type",
-            Self::Status => "status",
-            Self::Droplet => "droplet",
-            Self::Tag => "tag",
-            Self::Region => "region",
-            Self::ResourceType => "resource-type",
-            Self::Started(CalendarUnit::Hour) => "hour",
-            Self::Started(CalendarUnit::Weekday) => "weekday",
-            Self::Started(CalendarUnit::Day) => "day",
-            Self::Started(CalendarUnit::Week) => "week",
-            Self::Started(CalendarUnit::Month) => "month",
-            Self::Started(CalendarUnit::Quarter) => "quarter",
-            Self::Started(CalendarUnit::Year) => "year",
-            Self::Account => ACCOUNT,
-        }
+        self.definition().0
     }
 
     /// The titles of its columns: a droplet has its id and its name.
     pub(super) fn headings(self) -> Vec<Heading<'static>> {
-        let heading = match self {
-            Self::Type => Column::Type.heading(),
-            Self::Status => Column::Status.heading(),
-            Self::Droplet => {
-                return vec![Heading::named("droplet_id"), Column::DropletName.heading()];
-            }
-            Self::Tag => Heading::plain("tag"),
-            Self::Region => Column::RegionSlug.heading(),
-            Self::ResourceType => Column::ResourceType.heading(),
-            Self::Started(_) | Self::Account => Heading::plain(self.name()),
-        };
-        // Without what was asked for, a count counts nothing.
-        vec![Heading { rank: 0, ..heading }]
+        let heading = Heading::named(self.definition().1);
+        match self {
+            Self::Droplet => vec![heading, Column::DropletName.heading()],
+            // Without what was asked for, a count counts nothing.
+            _ => vec![Heading { rank: 0, ..heading }],
+        }
     }
 
     /// The needed value of an action, as SQL in terms of the table `actions`.
     pub(super) fn expression(self) -> &'static str {
-        match self {
-            Self::Type => "actions.type",
-            Self::Status => "actions.status",
-            Self::Droplet | Self::Tag => DROPLETS,
-            Self::Region => "actions.region_slug",
-            Self::ResourceType => "actions.resource_type",
-            Self::Started(_) => "actions.started_at",
+        self.definition().2
+    }
+
+    /// The name, the first column, and the SQL.
+    fn definition(self) -> (&'static str, &'static str, &'static str) {
+        let unit = match self {
+            Self::Type => return ("type", "type", "actions.type"),
+            Self::Status => return ("status", "status", "actions.status"),
+            Self::Droplet => return ("droplet", "droplet_id", DROPLETS),
+            Self::Tag => return ("tag", "tag", DROPLETS),
+            Self::Region => return ("region", "region_slug", "actions.region_slug"),
+            Self::ResourceType => {
+                return ("resource-type", "resource_type", "actions.resource_type");
+            }
             // One archive does not know the name of its account.
-            Self::Account => "NULL",
-        }
+            Self::Account => return (ACCOUNT, ACCOUNT, "NULL"),
+            Self::Started(unit) => unit,
+        };
+        let name = match unit {
+            CalendarUnit::Hour => "hour",
+            CalendarUnit::Weekday => "weekday",
+            CalendarUnit::Day => "day",
+            CalendarUnit::Week => "week",
+            CalendarUnit::Month => "month",
+            CalendarUnit::Quarter => "quarter",
+            CalendarUnit::Year => "year",
+        };
+        (name, name, "actions.started_at")
     }
 }
 
@@ -285,10 +281,11 @@ const DROPLETS: &str = "
                  AND (actions.resource_type IS NOT 'droplet' OR actions.resource_id IS NOT listed.droplet_id)), '')";
 
 impl FromStr for Dimension {
-    type Err = InvalidValue;
+    /// The message for another word. It says which words are dimensions.
+    type Err = String;
 
     /// The name of a column chooses the dimension too: `resource_type`, `region_slug`, `droplet_id`.
-    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let plain = text.to_ascii_lowercase().replace('_', "-");
         let name = ["-slug", "-id", "-name"]
             .into_iter()
@@ -299,7 +296,7 @@ impl FromStr for Dimension {
             .find(|dimension| dimension.name() == name)
             .ok_or_else(|| {
                 let names = Self::ALL.map(Self::name).join(", ");
-                InvalidValue(format!("cannot count by `{text}`: use {names}"))
+                format!("cannot count by `{text}`: use {names}")
             })
     }
 }
@@ -324,7 +321,7 @@ mod tests {
     #[test]
     fn an_unknown_dimension_lists_those_that_exist() {
         assert_eq!(
-            "size".parse::<Dimension>().unwrap_err().to_string(),
+            "size".parse::<Dimension>().unwrap_err(),
             "cannot count by `size`: use type, status, droplet, tag, region, resource-type, hour, weekday, day, \
              week, month, quarter, year, account"
         );

@@ -4,13 +4,12 @@ use crate::archive;
 use crate::archive::ListingKind;
 use crate::core::coverage::{Coverage, Interval};
 use crate::core::model::{ActionId, DropletId};
-use crate::query::Error;
-use rusqlite::{Connection, OptionalExtension};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use crate::query::{Error, rows};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 
 /// Counts, with the first and last values.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Facts {
     /// The size of the archive, including free pages.
     pub file_bytes: u64,
@@ -39,7 +38,7 @@ pub struct Facts {
 }
 
 /// An action in progress.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenAction {
     /// The id.
     pub id: ActionId,
@@ -53,7 +52,7 @@ pub struct OpenAction {
 }
 
 /// The remaining requests of a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// The number of remaining requests in the hour.
     pub remaining: i64,
@@ -62,67 +61,33 @@ pub struct Quota {
 }
 
 const FACTS: &str = "
-SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) AS file_bytes,
-       (SELECT count(*) FROM actions) AS actions,
-       (SELECT count(*) FROM actions WHERE first_seen_run IS NULL) AS actions_only_imported,
-       (SELECT min(started_at) FROM actions) AS first_action_at,
-       (SELECT max(started_at) FROM actions) AS last_action_at,
-       (SELECT count(*) FROM actions WHERE status = 'in-progress') AS open_actions,
-       (SELECT count(*) FROM actions WHERE status = 'completed' AND completed_at IS NULL) AS actions_without_end,
-       (SELECT count(*) FROM droplets) AS droplets,
-       (SELECT count(*) FROM droplets WHERE gone_at IS NOT NULL) AS droplets_gone,
-       (SELECT count(*) FROM regions) AS regions";
-
-const OLDEST_OPEN: &str = "
-SELECT id, type, started_at, CASE resource_type WHEN 'droplet' THEN resource_id END AS droplet_id
-  FROM actions
- WHERE status = 'in-progress'
- ORDER BY started_at IS NULL, started_at, id
- LIMIT 1";
-
-const QUOTA: &str = "
-SELECT ratelimit_remaining, finished_at
-  FROM sync_runs
- WHERE ratelimit_remaining IS NOT NULL
- ORDER BY id DESC
- LIMIT 1";
+SELECT json_object(
+       'file_bytes', (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size),
+       'actions', (SELECT count(*) FROM actions),
+       'actions_only_imported', (SELECT count(*) FROM actions WHERE first_seen_run IS NULL),
+       'first_action_at', (SELECT min(started_at) FROM actions),
+       'last_action_at', (SELECT max(started_at) FROM actions),
+       'open_actions', (SELECT count(*) FROM actions WHERE status = 'in-progress'),
+       'oldest_open_action', json((
+         SELECT json_object('id', id, 'type', type, 'started_at', started_at,
+                            'droplet_id', CASE resource_type WHEN 'droplet' THEN resource_id END)
+           FROM (SELECT * FROM actions
+                  WHERE status = 'in-progress'
+                  ORDER BY started_at IS NULL, started_at, id
+                  LIMIT 1))),
+       'actions_without_end', (SELECT count(*) FROM actions WHERE status = 'completed' AND completed_at IS NULL),
+       'droplets', (SELECT count(*) FROM droplets),
+       'droplets_gone', (SELECT count(*) FROM droplets WHERE gone_at IS NOT NULL),
+       'regions', (SELECT count(*) FROM regions),
+       'quota', json((
+         SELECT json_object('remaining', ratelimit_remaining, 'at', finished_at)
+           FROM (SELECT * FROM sync_runs
+                  WHERE ratelimit_remaining IS NOT NULL
+                  ORDER BY id DESC
+                  LIMIT 1))))";
 
 pub(super) fn read(connection: &Connection) -> rusqlite::Result<Facts> {
-    let oldest_open_action = connection
-        .query_row(OLDEST_OPEN, [], |row| {
-            Ok(OpenAction {
-                id: row.get("id")?,
-                kind: row.get("type")?,
-                started_at: row.get("started_at")?,
-                droplet_id: row.get("droplet_id")?,
-            })
-        })
-        .optional()?;
-    let quota = connection
-        .query_row(QUOTA, [], |row| {
-            Ok(Quota {
-                remaining: row.get("ratelimit_remaining")?,
-                at: row.get("finished_at")?,
-            })
-        })
-        .optional()?;
-    connection.query_row(FACTS, [], |row| {
-        let count = |name: &str| row.get(name).map(i64::unsigned_abs);
-        Ok(Facts {
-            file_bytes: count("file_bytes")?,
-            actions: count("actions")?,
-            actions_only_imported: count("actions_only_imported")?,
-            first_action_at: row.get("first_action_at")?,
-            last_action_at: row.get("last_action_at")?,
-            open_actions: count("open_actions")?,
-            oldest_open_action,
-            actions_without_end: count("actions_without_end")?,
-            droplets: count("droplets")?,
-            droplets_gone: count("droplets_gone")?,
-            regions: count("regions")?,
-            quota,
-        })
-    })
+    Ok(rows::from_json(connection, FACTS, [])?.unwrap_or_default())
 }
 
 /// The number of actions on a page of the API.
@@ -142,17 +107,14 @@ pub struct Proof {
 impl Proof {
     /// The proof of the listings that are complete and not gone, with this number of actions that a sync archived.
     pub(super) fn of(listings: &[ListingStatus], actions: u64) -> Self {
-        let audited = || {
-            let complete = listings
-                .iter()
-                .filter(|it| it.complete_total > Some(0) && it.gone_at.is_none());
-            complete.filter(|it| !it.is_through_account())
-        };
-        let pages = audited().filter_map(|it| it.complete_total);
+        let audited = listings.iter().filter(|it| {
+            it.complete_total > Some(0) && it.gone_at.is_none() && !it.is_through_account()
+        });
+        let pages = audited.clone().filter_map(|it| it.complete_total);
         let account = listings.iter().find(|it| it.is_of_account());
         let listed = account.and_then(|it| it.complete_total);
         // `None`, an unknown time, sorts first.
-        let oldest = audited().map(|it| &it.proven_since).min();
+        let oldest = audited.map(|it| &it.proven_since).min();
         Self {
             proven_since: oldest.cloned().flatten(),
             audited_pages: pages.map(|total| total.div_ceil(PAGE_ROWS)).sum(),
@@ -169,7 +131,7 @@ impl Proof {
 }
 
 /// A listing and its known state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListingStatus {
     /// `/v2/actions`, `/v2/droplets/{id}/actions`; `/v2/actions, of droplets` is the account's listing when only the
     /// actions of followed droplets are kept.
@@ -221,77 +183,46 @@ impl ListingStatus {
     }
 }
 
+/// The covered and the missing positions are counted later.
 const LISTINGS: &str = "
-SELECT listings.path, listings.droplet_id, droplets.name, droplets.gone_at,
-       listings.followed_from, min(listings.followed_from) OVER () AS first_followed,
-       listings.total, listings.complete_total, listings.complete_at, listings.proven_since
-  FROM listings
-  LEFT JOIN droplets ON droplets.id = listings.droplet_id
- ORDER BY listings.droplet_id, listings.path";
+SELECT json_group_array(json_object(
+       'path', path, 'droplet_id', droplet_id, 'droplet_name', name, 'gone_at', gone_at,
+       'is_followed', json(iif(followed_from IS NULL, 'false', 'true')),
+       'total', abs(total), 'covered', 0, 'missing', 0,
+       'complete_total', abs(complete_total), 'complete_at', complete_at, 'proven_since', proven_since))
+  FROM (SELECT * FROM listings
+          LEFT JOIN droplets ON droplets.id = droplet_id
+         ORDER BY droplet_id, path)";
 
 /// Every listing: first the account's, then by droplet.
 pub(super) fn read_listings(connection: &Connection) -> Result<Vec<ListingStatus>, Error> {
     let covered = archive::coverage_by_listing(connection)?;
-    let of_followed = covered_for_followed(&covered);
-    let mut listings = Vec::new();
-    let mut statement = connection.prepare(LISTINGS)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let length = |name: &str| {
-            let length: Option<i64> = row.get(name)?;
-            Ok::<_, rusqlite::Error>(length.map(i64::unsigned_abs))
+    // The coverage of the account's listing for droplets includes its coverage for the account.
+    let both = [ListingKind::Followed, ListingKind::Account].map(|kind| covered.get(&kind));
+    let of_followed = both.into_iter().flatten().flat_map(Coverage::intervals);
+    let of_followed: Coverage = of_followed.copied().collect();
+    let first_followed = "SELECT min(followed_from) FROM listings";
+    let first_followed: Option<i64> = connection.query_row(first_followed, [], |row| row.get(0))?;
+    let listings = rows::from_json(connection, LISTINGS, [])?;
+    let mut listings: Vec<ListingStatus> = listings.unwrap_or_default();
+    let nothing = Coverage::new();
+    for listing in &mut listings {
+        let total = listing.total.unwrap_or(0);
+        let (known, start) = match listing.droplet_id {
+            Some(id) => (covered.get(&ListingKind::Droplet(id)), 0),
+            None if listing.is_of_account() => (covered.get(&ListingKind::Account), 0),
+            // The actions at earlier positions are known from the droplets' own listings.
+            None if listing.is_through_account() => {
+                let start = first_followed.map_or(total, i64::unsigned_abs);
+                (Some(&of_followed), start.min(total))
+            }
+            // The row of another program.
+            None => (None, 0),
         };
-        let mut listing = ListingStatus {
-            path: row.get("path")?,
-            droplet_id: row.get("droplet_id")?,
-            droplet_name: row.get("name")?,
-            gone_at: row.get("gone_at")?,
-            is_followed: length("followed_from")?.is_some(),
-            total: length("total")?,
-            covered: 0,
-            missing: 0,
-            complete_total: length("complete_total")?,
-            complete_at: row.get("complete_at")?,
-            proven_since: row.get("proven_since")?,
-        };
-        let first_followed = length("first_followed")?;
-        measure(&mut listing, &covered, &of_followed, first_followed);
-        listings.push(listing);
+        let target = Interval { start, end: total };
+        let missing = known.unwrap_or(&nothing).missing_of(target);
+        listing.missing = missing.map(Interval::len).sum();
+        listing.covered = total - listing.missing;
     }
     Ok(listings)
-}
-
-/// The coverage of the account's listing for droplets, which includes its coverage for the account.
-fn covered_for_followed(covered: &BTreeMap<ListingKind, Coverage>) -> Coverage {
-    let both = [ListingKind::Followed, ListingKind::Account].map(|kind| covered.get(&kind));
-    let intervals = both.into_iter().flatten().flat_map(Coverage::intervals);
-    intervals.copied().collect()
-}
-
-/// Counts the covered and the missing positions.
-fn measure(
-    listing: &mut ListingStatus,
-    covered: &BTreeMap<ListingKind, Coverage>,
-    of_followed: &Coverage,
-    first_followed: Option<u64>,
-) {
-    let total = listing.total.unwrap_or(0);
-    let nothing = Coverage::new();
-    let (known, start) = match listing.droplet_id {
-        Some(id) => (covered.get(&ListingKind::Droplet(id)), 0),
-        None if listing.is_of_account() => (covered.get(&ListingKind::Account), 0),
-        // The actions at earlier positions are known from the droplets' own listings.
-        None if listing.is_through_account() => {
-            (Some(of_followed), first_followed.unwrap_or(total))
-        }
-        // The row of another program.
-        None => (None, 0),
-    };
-    let target = Interval {
-        start: start.min(total),
-        end: total,
-    };
-    let missing = known.unwrap_or(&nothing).missing_of(target);
-    listing.missing = missing.map(Interval::len).sum();
-    listing.covered = total - listing.missing;
 }

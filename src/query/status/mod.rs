@@ -19,9 +19,8 @@ pub use facts::{Facts, ListingStatus, OpenAction, Proof, Quota};
 pub use runs::{ACCOUNT_SCOPE, Run, RunState};
 pub use verdict::{State, Verdict, ago};
 
-use super::Error;
+use super::{Error, rows};
 use crate::archive::{LATEST_VERSION, LockState};
-use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 use runs::Scope;
 use verdict::Evidence;
@@ -95,11 +94,11 @@ pub fn listings_of_scope(
 ) -> Result<Vec<ListingStatus>, Error> {
     let scope = Scope::of(scope);
     let mut listings = facts::read_listings(connection)?;
-    listings.retain(|listing| scope.includes(listing) && !listing.is_untouched());
+    listings.retain(|it| runs::reads(scope.as_ref(), it) && !it.is_untouched());
     Ok(listings)
 }
 
-/// What an answer is based on.
+/// The basis of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Basis {
     /// The missing part of the scope in one line, with the next step; `None` when the scope is complete.
@@ -115,7 +114,8 @@ SELECT id
   FROM droplets
  WHERE gone_at IS NULL
    AND id IN (SELECT droplet_id FROM droplet_tags
-               WHERE gone_at IS NULL AND tag IN (SELECT value FROM json_each(?1, '$.tags')))";
+               WHERE gone_at IS NULL
+                 AND tag IN (SELECT value FROM json_each(iif(json_valid(?1), ?1, '{}'), '$.tags')))";
 
 /// The basis of answers from this archive. `lock` tells if a sync runs. Every question reads it, so it costs one row of
 /// the sync log when the last sync run was complete.
@@ -128,25 +128,22 @@ pub fn basis(connection: &Connection, lock: &LockState, now: Timestamp) -> Resul
     let (mut listings, mut tagged) = (Vec::new(), Vec::new());
     if may_miss_actions(&runs) {
         listings = facts::read_listings(&tx)?;
-        tagged = read_tagged(&tx, &runs)?;
+        tagged = rows::first_column(&tx, TAGGED, [runs.first().map(|run| &run.scope)])?;
     }
     let has_actions = "SELECT EXISTS (SELECT 1 FROM actions)";
-    let actions = match runs.is_empty() {
-        true => tx.query_row(has_actions, [], |row| row.get::<_, i64>(0))?,
-        false => 0,
-    };
+    let is_imported = runs.is_empty() && tx.query_row(has_actions, [], |row| row.get(0))?;
     let evidence = Evidence {
         runs: &runs,
         listings: &listings,
         tagged: &tagged,
-        actions: actions.unsigned_abs(),
+        actions: u64::from(is_imported),
         now,
         max_age_seconds: None,
     };
     let complete = evidence.last_complete();
     Ok(Basis {
         missing: evidence.missing(),
-        is_of_account: evidence.scope() == Scope::Account,
+        is_of_account: evidence.scope().is_none(),
         fresh_at: complete.and_then(|run| run.started_at.parse().ok()),
     })
 }
@@ -158,15 +155,6 @@ fn may_miss_actions(runs: &[Run]) -> bool {
         [later @ .., last] if last.outcome == RunState::Complete => !later.iter().all(is_harmless),
         _ => true,
     }
-}
-
-fn read_tagged(connection: &Connection, runs: &[Run]) -> Result<Vec<DropletId>, Error> {
-    let Some(run) = runs.first().filter(|run| Scope::of(&run.scope).has_tags()) else {
-        return Ok(Vec::new());
-    };
-    let mut statement = connection.prepare(TAGGED)?;
-    let ids = statement.query_map([&run.scope], |row| row.get("id"))?;
-    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]

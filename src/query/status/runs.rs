@@ -156,43 +156,28 @@ fn run(row: &Row<'_>, lock: &LockState) -> rusqlite::Result<Run> {
 /// The name of the whole account in the log of sync runs.
 pub const ACCOUNT_SCOPE: &str = "account";
 
-/// The scope of a sync run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Every action of the account.
-    Account,
-    /// The actions of some droplets.
-    Droplets(Chosen),
-}
-
-/// The droplets of a scope.
+/// The scope of a sync run of some droplets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Chosen {
+pub(super) struct Scope {
     /// The droplets chosen by id.
-    #[serde(rename = "droplets")]
-    pub(super) ids: BTreeSet<DropletId>,
+    pub(super) droplets: BTreeSet<DropletId>,
     /// The tags that choose others.
     pub(super) tags: Vec<String>,
 }
 
 impl Scope {
-    /// Reads the scope of a sync run. An unknown text, as from a later version, counts as the whole account, the
-    /// largest scope.
-    pub(super) fn of(text: &str) -> Self {
-        serde_json::from_str(text).map_or(Self::Account, Self::Droplets)
+    /// Reads the scope of a sync run. `None` is the whole account: an unknown text, as from a later version, counts as
+    /// the largest scope.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
+}
 
-    /// True when tags choose droplets.
-    pub(super) fn has_tags(&self) -> bool {
-        matches!(self, Self::Droplets(chosen) if !chosen.tags.is_empty())
-    }
-
-    /// True when a sync of this scope reads the listing.
-    pub(super) fn includes(&self, listing: &ListingStatus) -> bool {
-        match (self, listing.droplet_id) {
-            (Self::Account, _) => listing.is_of_account(),
-            (Self::Droplets(_), None) => !listing.is_of_account(),
-            (Self::Droplets(chosen), Some(id)) => self.has_tags() || chosen.ids.contains(&id),
-        }
+/// True when a sync of this scope reads the listing.
+pub(super) fn reads(scope: Option<&Scope>, listing: &ListingStatus) -> bool {
+    match (scope, listing.droplet_id) {
+        (None, _) => listing.is_of_account(),
+        (Some(_), None) => !listing.is_of_account(),
+        (Some(scope), Some(id)) => !scope.tags.is_empty() || scope.droplets.contains(&id),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::ListingStatus;
-use super::runs::{Chosen, Run, RunState, Scope};
+use super::runs::{Run, RunState, Scope, reads};
 use crate::core::model::DropletId;
 use crate::core::time::{Timestamp, duration_text};
 use crate::output::{counted, grouped};
@@ -96,22 +96,29 @@ impl Evidence<'_> {
         time.map_or_else(|_| format!("at {at}"), |time| ago(time.age_at(self.now)))
     }
 
-    pub(super) fn scope(&self) -> Scope {
-        let last = self.runs.first();
-        last.map_or(Scope::Account, |run| Scope::of(&run.scope))
+    /// The scope of the last sync run; `None`: the whole account.
+    pub(super) fn scope(&self) -> Option<Scope> {
+        Scope::of(&self.runs.first()?.scope)
+    }
+
+    /// The listings that a sync of the scope reads.
+    fn listings(&self) -> impl Iterator<Item = &ListingStatus> {
+        let scope = self.scope();
+        let listings = self.listings.iter();
+        listings.filter(move |listing| reads(scope.as_ref(), listing))
     }
 
     /// The contents of the scope: `52,292 actions of the account`, `12 droplets, 5,000 actions`.
     fn holdings(&self) -> String {
         let actions = counted(self.actions, "action");
-        let Scope::Droplets(Chosen { ids, tags }) = self.scope() else {
+        let Some(Scope { droplets, tags }) = self.scope() else {
             return format!("{actions} of the account");
         };
         let listed = self.listings.iter().filter(|it| it.droplet_id.is_some());
         // Droplets that a tag chose are followed, if the token allows it.
         let followed = listed.clone().filter(|it| it.is_followed).count();
         let droplets = match followed {
-            _ if tags.is_empty() => ids.len(),
+            _ if tags.is_empty() => droplets.len(),
             0 => listed.count(),
             followed => followed,
         };
@@ -120,10 +127,7 @@ impl Evidence<'_> {
 
     /// The listings of the scope with actions that are missing, or may be.
     fn gaps(&self) -> impl Iterator<Item = &ListingStatus> {
-        let scope = self.scope();
-        self.listings
-            .iter()
-            .filter(move |listing| scope.includes(listing) && listing.has_gap())
+        self.listings().filter(|listing| listing.has_gap())
     }
 
     /// The last sync run that archived only a part of what was new.
@@ -153,7 +157,9 @@ impl Evidence<'_> {
         let what = match self.archived_part() {
             Some(part) => part,
             None if is_running => return Some("a sync is running".to_owned()),
-            None if !was_complete && !is_partial && self.is_untouched() => NOTHING.to_owned(),
+            None if !was_complete && !is_partial && self.listings().all(|it| it.covered == 0) => {
+                NOTHING.to_owned()
+            }
             None => {
                 let reason = run.message.as_deref().and_then(|it| it.lines().next());
                 reason.map_or_else(|| self.told(run), str::to_owned)
@@ -173,18 +179,11 @@ impl Evidence<'_> {
         oldest.filter(|run| run.outcome == RunState::Complete)
     }
 
-    /// True when nothing of the scope is archived.
-    fn is_untouched(&self) -> bool {
-        let scope = self.scope();
-        let mut listings = self.listings.iter().filter(|it| scope.includes(it));
-        listings.all(|listing| listing.covered == 0)
-    }
-
     /// The archived part of the scope, if its size is known: `5,000 of 60,000 actions of the account`, `3 of 5
     /// droplets`.
     fn archived_part(&self) -> Option<String> {
         match self.scope() {
-            Scope::Account => {
+            None => {
                 let listing = self.gaps().find(|listing| listing.missing > 0)?;
                 let (covered, total) = (grouped(listing.covered), listing.total?);
                 Some(format!(
@@ -192,12 +191,12 @@ impl Evidence<'_> {
                     counted(total, "action")
                 ))
             }
-            Scope::Droplets(Chosen { ids, tags }) => {
+            Some(Scope { droplets, tags }) => {
                 let read = self.listings.iter().filter_map(|it| it.droplet_id);
                 // Without the tags of droplets, at least those that were begun have a tag of the scope.
                 let is_least = !tags.is_empty() && self.tagged.is_empty();
                 let begun = read.filter(|_| is_least);
-                let chosen: BTreeSet<DropletId> = (ids.into_iter())
+                let chosen: BTreeSet<DropletId> = (droplets.into_iter())
                     .chain(self.tagged.iter().copied())
                     .chain(begun)
                     .collect();

@@ -71,10 +71,6 @@ impl Event {
         self.kind.as_deref() == Some("rename") && self.status.as_deref() == Some(COMPLETED)
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.status.as_deref() == Some(IN_PROGRESS) && self.completed_at.is_none()
-    }
-
     /// True when the action was done to the droplet itself, as far as the action says. An action without a resource in
     /// a droplet's listing counts as done to the droplet.
     pub(super) fn is_on(&self, droplet: DropletId) -> bool {
@@ -86,52 +82,40 @@ impl Event {
 impl Life<'_> {
     /// The remarks about an action that changed the droplet from the state `before` to the current state.
     pub(super) fn note(&self, event: &Event, before: State) -> String {
-        let notes = [
-            self.beginning(event),
-            self.resource(event),
-            self.progress(event),
-            self.change(before),
-            self.name(event),
-        ];
-        notes.into_iter().flatten().collect::<Vec<_>>().join("; ")
-    }
-
-    fn beginning(&self, event: &Event) -> Option<String> {
-        let is_first = self.previous.is_none() && event.begun_at().is_some();
-        (is_first && event.kind.as_deref() != Some("create"))
-            .then(|| "nothing before it is archived".to_owned())
-    }
-
-    fn resource(&self, event: &Event) -> Option<String> {
-        if event.is_on(self.droplet.id) {
-            return None;
-        }
-        let kind = event.resource_type.as_deref().unwrap_or("resource");
-        Some(match event.resource_id {
-            Some(id) => format!("done to {kind} {id}"),
-            None => format!("done to a {kind}"),
-        })
-    }
-
-    fn progress(&self, event: &Event) -> Option<String> {
-        let started_at = event.started_at.filter(|_| event.is_open())?;
-        Some(format!("in progress for {}", between(started_at, self.now)))
-    }
-
-    fn change(&self, before: State) -> Option<String> {
-        if before.power == Power::Gone {
-            return Some("after it was destroyed".to_owned());
-        }
-        if self.state.power == before.power {
-            return None;
-        }
-        let now = self.state;
         let mut notes = Vec::new();
+        let is_first = self.previous.is_none() && event.begun_at().is_some();
+        if is_first && event.kind.as_deref() != Some("create") {
+            notes.push("nothing before it is archived".to_owned());
+        }
+        if !event.is_on(self.droplet.id) {
+            let kind = event.resource_type.as_deref().unwrap_or("resource");
+            notes.push(match event.resource_id {
+                Some(id) => format!("done to {kind} {id}"),
+                None => format!("done to a {kind}"),
+            });
+        }
+        let is_open = event.status.as_deref() == Some(IN_PROGRESS) && event.completed_at.is_none();
+        if let Some(started_at) = event.started_at.filter(|_| is_open) {
+            notes.push(format!("in progress for {}", between(started_at, self.now)));
+        }
+        notes.extend(self.change(before));
+        let new_name = self.new_names.get(&event.id);
+        notes.extend(new_name.map(|name| format!("renamed to {name}")));
+        notes.join("; ")
+    }
+
+    fn change(&self, before: State) -> Vec<String> {
+        let (now, mut notes) = (self.state, Vec::new());
+        if before.power == Power::Gone {
+            return vec!["after it was destroyed".to_owned()];
+        }
+        if now.power == before.power {
+            return notes;
+        }
         if let (Power::Off, Some((from, to))) = (before.power, before.since.zip(now.since)) {
-            let doubt = if before.is_estimate {
-                ", if the shutdown worked"
-            } else {
-                ""
+            let doubt = match before.is_estimate {
+                true => ", if the shutdown worked",
+                false => "",
             };
             notes.push(format!("off for {}{doubt}", between(from, to)));
         }
@@ -142,13 +126,7 @@ impl Life<'_> {
             let lived = now.since.map(|gone_at| between(created_at, gone_at));
             notes.extend(lived.map(|lived| format!("it existed for {lived}")));
         }
-        (!notes.is_empty()).then(|| notes.join("; "))
-    }
-
-    fn name(&self, event: &Event) -> Option<String> {
-        self.new_names
-            .get(&event.id)
-            .map(|name| format!("renamed to {name}"))
+        notes
     }
 }
 
@@ -228,28 +206,24 @@ pub(super) fn changes(
         let Ok(happened_at) = happened_at.parse() else {
             continue;
         };
-        let state = State {
-            power: match row.get_ref("power")?.as_str() {
-                Ok("on") => Power::On,
-                Ok("off") => Power::Off,
-                _ => Power::Gone,
-            },
-            is_estimate: row.get("is_estimate")?,
-            since: Some(happened_at),
+        let power = match row.get_ref("power")?.as_str() {
+            Ok("on") => Power::On,
+            Ok("off") => Power::Off,
+            _ => Power::Gone,
         };
-        let action = row.get("action_id")?;
         let change = Change {
             happened_at,
-            action,
-            state,
+            action: row.get("action_id")?,
+            state: State {
+                power,
+                is_estimate: row.get("is_estimate")?,
+                since: Some(happened_at),
+            },
         };
         changes.push((row.get("droplet_id")?, change));
     }
     Ok(changes)
 }
-
-/// The most droplets that are asked for one by one. For more, the changes of all droplets are read.
-const MOST_BY_ONE: usize = 50;
 
 /// The state of these droplets after their last change, or of all droplets that changed. A change in the future is none
 /// yet.
@@ -258,8 +232,8 @@ pub(in crate::query) fn states(
     droplets: Option<&[DropletId]>,
     now: Timestamp,
 ) -> rusqlite::Result<HashMap<DropletId, State>> {
-    let few = droplets.filter(|droplets| droplets.len() <= MOST_BY_ONE);
-    let asked = few.map_or_else(|| vec![None], |few| few.iter().copied().map(Some).collect());
+    let asked = droplets.map(|some| some.iter().copied().map(Some).collect());
+    let asked = asked.unwrap_or_else(|| vec![None]);
     let mut of_droplets: HashMap<DropletId, Vec<Change>> = HashMap::new();
     for droplet in asked {
         for (id, change) in changes(connection, droplet)? {
@@ -301,15 +275,13 @@ impl State {
 
     /// The state after a change that is later than all before. A droplet that is gone does not change.
     pub(super) fn after(self, change: &Change) -> Self {
-        match change.state {
-            _ if self.power == Power::Gone => self,
-            State {
-                power, is_estimate, ..
-            } if self.power == power => Self {
-                is_estimate: self.is_estimate && is_estimate,
+        match self.power {
+            Power::Gone => self,
+            power if power == change.state.power => Self {
+                is_estimate: self.is_estimate && change.state.is_estimate,
                 ..self
             },
-            state => state,
+            _ => change.state,
         }
     }
 }

@@ -134,8 +134,16 @@ pub fn timeline(
 ) -> Result<(State, u64), Error> {
     writer.header(&COLUMNS.map(heading)).map_err(Error::Write)?;
     let events = events(connection, droplet.id)?;
-    let changes = changes(connection, Some(droplet.id))?;
-    let mut life = Life::new(droplet, &events, changes, now);
+    let changes = changes(connection, Some(droplet.id))?.into_iter();
+    let mut life = Life {
+        droplet,
+        new_names: new_names(&events, droplet),
+        now,
+        changes: changes.map(|(_, change)| (change.action, change)).collect(),
+        happened: BTreeSet::new(),
+        state: State::default(),
+        previous: None,
+    };
     let is_before_end = |event: &&Event| {
         let until = window.until;
         until.is_none_or(|until| event.begun_at().is_some_and(|begun| begun < until))
@@ -193,25 +201,7 @@ struct Life<'a> {
     previous: Option<Timestamp>,
 }
 
-impl<'a> Life<'a> {
-    fn new(
-        droplet: &'a Droplet,
-        events: &[Event],
-        changes: Vec<(DropletId, Change)>,
-        now: Timestamp,
-    ) -> Self {
-        let changes = changes.into_iter();
-        Self {
-            new_names: new_names(events, droplet),
-            changes: changes.map(|(_, change)| (change.action, change)).collect(),
-            droplet,
-            now,
-            happened: BTreeSet::new(),
-            state: State::default(),
-            previous: None,
-        }
-    }
-
+impl Life<'_> {
     /// Adds an action. Returns the seconds since the previous one, and the remarks.
     fn live(&mut self, event: &Event) -> (Option<i64>, String) {
         let before = self.state;

@@ -2,9 +2,10 @@
 
 use super::{Depth, Finding, Severity, damage, shown};
 use crate::archive::{DriftKind, Object, SchemaDrift, is_corrupt};
+use crate::query::rows;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The maximum number of complaints of SQLite. More are not needed to decide the next step.
 const MOST_COMPLAINTS: usize = 20;
@@ -16,7 +17,7 @@ pub(super) fn check(
     added: &BTreeSet<String>,
 ) -> rusqlite::Result<Vec<Finding>> {
     let complaints = complaints(connection, depth)?;
-    let roots = roots(connection).unwrap_or_default();
+    let roots = rows::pairs(connection, ROOTS).unwrap_or_default();
     let mut findings: Vec<Finding> = Vec::new();
     for words in complaints {
         let (check, place) = read_complaint(&words, &roots);
@@ -61,36 +62,34 @@ fn complaints(connection: &Connection, depth: Depth) -> rusqlite::Result<Vec<Str
 }
 
 /// The table or index at each root page.
-fn roots(connection: &Connection) -> rusqlite::Result<BTreeMap<u64, String>> {
-    let mut statement =
-        connection.prepare("SELECT rootpage, name FROM sqlite_schema WHERE rootpage > 0")?;
-    let roots = statement.query_map([], |row| {
-        Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
-    })?;
-    roots.collect()
-}
+const ROOTS: &str = "SELECT rootpage, name FROM sqlite_schema WHERE rootpage > 0";
+
+/// The words before the place of a complaint, and its subject.
+const MARKS: [(&str, &str); 6] = [
+    ("missing from index ", "index"),
+    ("wrong # of entries in index ", "index"),
+    ("non-unique entry in index ", "index"),
+    ("NULL value in ", "value"),
+    ("value in ", "value"),
+    ("CHECK constraint failed in ", "value"),
+];
 
 /// The subject of a complaint: pages, an index, or a value; and the table or index, if the text names it
 /// (<https://www.sqlite.org/pragma.html#pragma_integrity_check>).
 fn read_complaint<'a>(
     words: &'a str,
-    roots: &'a BTreeMap<u64, String>,
+    roots: &'a HashMap<i64, String>,
 ) -> (&'static str, Option<&'a str>) {
-    let after = |mark: &str| words.split_once(mark).map(|(_, rest)| rest);
     if let Some(tree) = words.strip_prefix("Tree ") {
         let number = tree.split(' ').next().and_then(|it| it.parse().ok());
-        let root = number.and_then(|number: u64| roots.get(&number));
+        let root = number.and_then(|number: i64| roots.get(&number));
         return ("page", root.map(String::as_str));
     }
-    if let Some(index) = after("missing from index ").or(after("wrong # of entries in index ")) {
-        return ("index", Some(index));
-    }
-    if let Some(index) = after("non-unique entry in index ") {
-        return ("index", Some(index));
-    }
-    let column = ["NULL value in ", "value in ", "CHECK constraint failed in "];
-    match column.iter().find_map(|mark| after(mark)) {
-        Some(place) => ("value", place.split('.').next()),
+    let after = |mark: &str| words.split_once(mark).map(|(_, rest)| rest);
+    let mut marks = MARKS.iter();
+    match marks.find_map(|(mark, check)| Some((*check, after(mark)?))) {
+        Some(("value", column)) => ("value", column.split('.').next()),
+        Some((check, place)) => (check, Some(place)),
         None => ("page", None),
     }
 }
@@ -108,10 +107,9 @@ fn dangling(connection: &Connection, added: &BTreeSet<String>) -> rusqlite::Resu
     }
     let findings = found.into_iter().map(|((table, parent), (rows, example))| {
         let is_ours = !added.contains(&table.to_ascii_lowercase());
-        let (severity, advice) = if is_ours {
-            (Severity::Error, LOST)
-        } else {
-            (Severity::Note, NOT_OURS)
+        let (severity, advice) = match is_ours {
+            true => (Severity::Error, LOST),
+            false => (Severity::Note, NOT_OURS),
         };
         let what = format!("rows of `{table}` refer to missing rows of `{parent}`");
         Finding {
@@ -129,11 +127,10 @@ const NOT_OURS: &str = "nothing to do: archiver does not use this table";
 
 /// The names, in lower case, of objects that are not archiver's.
 pub(super) fn added(schema_drift: &[SchemaDrift]) -> BTreeSet<String> {
-    let is_ours = |kind| {
-        use DriftKind::{Changed, Missing, MissingIndex, PutOff};
-        matches!(kind, Changed | Missing | MissingIndex | PutOff)
-    };
-    let added = schema_drift.iter().filter(|it| !is_ours(it.kind));
+    use DriftKind::{Added, Refusing, Shadowing, Trigger};
+    let added = schema_drift
+        .iter()
+        .filter(|it| matches!(it.kind, Added | Refusing | Shadowing | Trigger));
     added.map(|it| it.object.name.clone()).collect()
 }
 

@@ -140,11 +140,8 @@ pub fn verify(
         None
     };
     findings.sort_by_key(|finding| finding.severity);
-    let is_sound = findings
-        .iter()
-        .all(|finding| finding.severity != Severity::Error);
     Ok(Verification {
-        is_sound,
+        is_sound: !findings.iter().any(|it| it.severity == Severity::Error),
         depth,
         actions: counts.map(|counts| counts[0]),
         listings: counts.map(|counts| counts[1]),

@@ -6,12 +6,9 @@ use super::{Finding, Severity, shown};
 use crate::archive::ListingKind;
 use crate::core::time::Timestamp;
 
-/// A rule about rows.
-struct Rule {
-    /// The SQL condition that is true for a row that breaks the rule. `:soon` is a time that only a wrong clock is behind.
-    broken_by: String,
-    finding: Finding,
-}
+/// A rule about rows: the SQL condition that is true for a row that breaks it, and the finding. `:soon` is a time that
+/// only a wrong clock is behind.
+type Rule = (String, Finding);
 
 /// A rule that archiver never breaks.
 fn error(
@@ -20,10 +17,8 @@ fn error(
     what: impl Into<String>,
     advice: &'static str,
 ) -> Rule {
-    Rule {
-        broken_by: broken_by.into(),
-        finding: Finding::new(Severity::Error, check, what, advice),
-    }
+    let finding = Finding::new(Severity::Error, check, what, advice);
+    (broken_by.into(), finding)
 }
 
 /// A rule that the rows of a sound archive may break.
@@ -33,9 +28,8 @@ fn note(
     what: impl Into<String>,
     advice: &'static str,
 ) -> Rule {
-    let mut rule = error(check, broken_by, what, advice);
-    rule.finding.severity = Severity::Note;
-    rule
+    let finding = Finding::new(Severity::Note, check, what, advice);
+    (broken_by.into(), finding)
 }
 
 /// The clocks of two machines may differ, but by less than a day.
@@ -49,25 +43,22 @@ fn count(
     now: Timestamp,
     rules: &[Rule],
 ) -> rusqlite::Result<Vec<Finding>> {
-    let columns: Vec<_> = rules
-        .iter()
-        .map(|rule| {
-            let broken = &rule.broken_by;
-            format!("count(*) FILTER (WHERE {broken}), min({key}) FILTER (WHERE {broken})")
-        })
-        .collect();
     // `:soon` is always bound, even if no rule uses it.
-    let sql = format!("SELECT :soon, {} FROM {table}", columns.join(", "));
+    let mut sql = "SELECT :soon".to_owned();
+    for (broken, _) in rules {
+        sql += &format!(", count(*) FILTER (WHERE {broken}), min({key}) FILTER (WHERE {broken})");
+    }
+    sql += &format!(" FROM {table}");
     let soon = now.saturating_add_seconds(ONE_DAY).to_string();
     connection.query_row(&sql, named_params! { ":soon": soon }, |row| {
         let mut findings = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
+        for (number, (_, finding)) in rules.iter().enumerate() {
             let rows = row.get::<_, i64>(1 + 2 * number)?.unsigned_abs();
             if rows > 0 {
                 findings.push(Finding {
                     rows,
                     example: shown(row.get_ref(2 + 2 * number)?),
-                    ..rule.finding.clone()
+                    ..finding.clone()
                 });
             }
         }
@@ -97,11 +88,7 @@ pub(super) fn check_actions(
     connection: &Connection,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<Finding>> {
-    let rules: Vec<_> = action_errors()
-        .into_iter()
-        .chain(odd_times())
-        .chain(odd_actions())
-        .collect();
+    let rules = [&action_errors()[..], &odd_times(), &odd_actions()].concat();
     count(connection, "actions", "id", now, &rules)
 }
 
@@ -208,10 +195,9 @@ const LENGTH: &str = "CAST(total(end_position - start_position) AS INTEGER)";
 
 /// Covered positions without an action: an error if the listing was complete, otherwise a note.
 fn uncovered(is_proven: bool, missing: i64, what: String, example: Option<String>) -> Finding {
-    let (severity, advice) = if is_proven {
-        (Severity::Error, ADVICE)
-    } else {
-        (Severity::Note, NEXT_SYNC)
+    let (severity, advice) = match is_proven {
+        true => (Severity::Error, ADVICE),
+        false => (Severity::Note, NEXT_SYNC),
     };
     Finding {
         rows: missing.unsigned_abs(),
@@ -330,6 +316,7 @@ fn listings() -> [Rule; 3] {
         ),
     ]
 }
+
 const NOT_OURS: &str =
     "archiver did not write this: if you did, correct it; if not, restore a backup";
 
@@ -358,17 +345,20 @@ pub(super) fn check_other_tables(
         let broken: Vec<_> = times.map(is_no_time).collect();
         let what =
             format!("rows of `{table}` have a time that is not written as YYYY-MM-DDTHH:MM:SSZ");
-        let rule = error("time_format", broken.join(" OR "), what, NOT_OURS);
-        findings.extend(count(connection, table, key, now, &[rule])?);
-    }
-    findings.extend(count(connection, "sync_runs", "id", now, &syncs())?);
-    findings.extend(count(connection, "droplets", "id", now, &droplets())?);
-    findings.extend(count(connection, "regions", "slug", now, &[region()])?);
-    for (table, key) in TIMES
-        .into_iter()
-        .filter(|(table, _)| table.starts_with("region"))
-    {
-        findings.extend(count(connection, table, key, now, &[seen(table)])?);
+        let mut rules = vec![error("time_format", broken.join(" OR "), what, NOT_OURS)];
+        match table {
+            "sync_runs" => rules.extend(syncs()),
+            "droplets" => rules.extend(droplets()),
+            "regions" => {
+                let broken = format!("{} OR available NOT IN (0, 1)", is_no_object("extra"));
+                let what =
+                    "regions have an `extra` that is not a JSON object, or an invalid `available`";
+                rules.extend([error("extra", broken, what, NOT_OURS), seen(table)]);
+            }
+            "region_features" | "region_sizes" => rules.push(seen(table)),
+            _ => {}
+        }
+        findings.extend(count(connection, table, key, now, &rules)?);
     }
     Ok(findings)
 }
@@ -418,15 +408,6 @@ fn droplets() -> [Rule; 3] {
             "check the clock",
         ),
     ]
-}
-
-fn region() -> Rule {
-    error(
-        "extra",
-        format!("{} OR available NOT IN (0, 1)", is_no_object("extra")),
-        "regions have an `extra` that is not a JSON object, or an invalid `available`",
-        NOT_OURS,
-    )
 }
 
 fn seen(table: &str) -> Rule {
