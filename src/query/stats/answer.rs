@@ -63,6 +63,7 @@ fn kept(mut groups: Vec<Group>, question: &Question) -> Vec<Group> {
         let has_failed = now.errored > 0 || before.errored > 0;
         now.count.max(before.count) >= question.min_count && (has_failed || !question.only_errored)
     });
+    groups.sort_by(|(one, _), (other, _)| one.cmp(other));
     if let Some(top) = question.top {
         groups.sort_by_key(|(_, [now, _])| match question.only_errored {
             true => Reverse(now.errored),

@@ -12,7 +12,7 @@ use crate::core::time::Timestamp;
 use crate::query::{Error, Filter, rows, scan};
 
 /// The position of a group in one dimension. An unknown value comes first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part {
     Unknown,
     /// Of the clock or the calendar, or the id of a droplet.
@@ -163,7 +163,12 @@ impl Grouping<'_> {
                     _ => {}
                 }
             }
-            let group = self.counts.groups.entry(parts.clone()).or_default();
+            let groups = &mut self.counts.groups;
+            // Most actions belong to a known group.
+            let group = match groups.get_mut(&parts) {
+                Some(group) => group,
+                None => groups.entry(parts.clone()).or_default(),
+            };
             group[self.window].add(has_failed, seconds);
         }
         Ok(())

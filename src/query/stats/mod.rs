@@ -9,7 +9,7 @@ mod groups;
 
 pub use answer::column_names;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use groups::{Part, Reach, Tally};
@@ -86,7 +86,7 @@ pub enum Measure {
 /// tag, it is in the group of each tag of these droplets.
 #[derive(Debug, Default)]
 pub struct Counts {
-    groups: BTreeMap<Vec<Part>, [Tally; 2]>,
+    groups: HashMap<Vec<Part>, [Tally; 2]>,
     /// All matching actions, each of them once.
     totals: [Tally; 2],
     /// The time that the count is about, where each period has a group.
