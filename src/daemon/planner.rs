@@ -88,7 +88,7 @@ pub enum Ending {
     Hopeless,
 }
 
-/// What happens now.
+/// A step of the planner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A sync starts.

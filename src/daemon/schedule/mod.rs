@@ -23,8 +23,13 @@ use crate::core::time::{Timestamp, Zone};
 /// A cron expression in a time zone.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    expression: Expression,
-    zone: Zone,
+    /// The expression as it was written.
+    pub text: String,
+    cron: Cron,
+    /// True when the expression names hours, instead of every hour or every few.
+    names_hours: bool,
+    /// The time zone.
+    pub zone: Zone,
 }
 
 /// The clock changes that one search passes. Zones change twice a year, and an expression that matches only in leap
@@ -40,39 +45,60 @@ impl Schedule {
     /// # Errors
     /// When the expression is invalid, with the place of the mistake, or when no time after `now` matches it.
     pub fn new(text: &str, zone: Zone, now: Timestamp) -> Result<Self, ScheduleError> {
-        let expression = Expression::parse(text)?;
-        let schedule = Self { expression, zone };
+        let schedule = Self::parse(text, zone)?;
         match schedule.next_after(now) {
             Some(_) => Ok(schedule),
-            None => Err(never(text.trim())),
+            None => Err(ScheduleError {
+                message: format!(
+                    "`{}` never matches: no future date has that month and day",
+                    schedule.text
+                ),
+                hint: "check the day of the month against the month",
+            }),
         }
     }
 
-    /// The time zone.
-    #[must_use]
-    pub fn zone(&self) -> &Zone {
-        &self.zone
-    }
-
-    /// The expression as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.expression.text
+    fn parse(text: &str, zone: Zone) -> Result<Self, ScheduleError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(invalid("the cron expression is empty".to_owned()));
+        }
+        let written = meaning_of(text)?;
+        let fields: Vec<_> = written.split_whitespace().collect();
+        let count = fields.len();
+        let wrong_count = || {
+            invalid(format!(
+                "a cron expression has five fields (minute, hour, day of the month, month, day of the week) or six \
+                 (second first), and `{text}` has {count}"
+            ))
+        };
+        if !matches!(count, 5 | 6) {
+            return Err(wrong_count());
+        }
+        for (place, field) in (FIELDS.len() - count..).zip(&fields) {
+            check(place, field, written)?;
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            // Parts that are valid alone are valid together too.
+            cron: read(&fields.join(" ")).ok_or_else(wrong_count)?,
+            names_hours: !fields[count - 4].contains('*'),
+            zone,
+        })
     }
 
     /// The first instant after `after`; `None` when there is none before the year 5000.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let names_hours = self.expression.names_hours;
         let mut since = after;
         let mut offset = i64::from(self.zone.offset_seconds_at(after));
         // The local time, as seconds of a calendar without zones. The search begins at this second.
         let mut shown = after.epoch_seconds() + offset + 1;
-        if names_hours {
+        if self.names_hours {
             shown = shown.max(self.end_of_repetition(after).unwrap_or(shown));
         }
         for _ in 0..MOST_CHANGES {
-            let matched = self.expression.first_from(shown)?;
+            let matched = self.first_from(shown)?;
             let candidate = Timestamp::from_epoch_seconds(matched - offset).ok()?;
             let until = candidate.saturating_add_seconds(1);
             let changes = self.zone.transitions_between(since, until);
@@ -81,13 +107,12 @@ impl Schedule {
             };
             let at = change.at.epoch_seconds();
             let (before, behind) = (at + offset, at + i64::from(change.offset_seconds));
-            if names_hours && (before..behind).contains(&matched) {
+            if self.names_hours && (before..behind).contains(&matched) {
                 return Some(change.at);
             }
-            shown = if names_hours {
-                before.max(behind)
-            } else {
-                behind
+            shown = match self.names_hours {
+                true => before.max(behind),
+                false => behind,
             };
             since = change.at;
             offset = i64::from(change.offset_seconds);
@@ -106,6 +131,13 @@ impl Schedule {
         self.after(after).map_while(gap)
     }
 
+    /// The first match at or after a second of a calendar without zones, both counted from 1970.
+    fn first_from(&self, second: i64) -> Option<i64> {
+        let from: DateTime<Utc> = DateTime::from_timestamp(second, 0)?;
+        let found = self.cron.find_next_occurrence(&from, true).ok()?;
+        Some(found.timestamp())
+    }
+
     /// If the local time at `at` is a repetition after a change, the local time when it ends.
     fn end_of_repetition(&self, at: Timestamp) -> Option<i64> {
         let since = at.saturating_add_seconds(-LONGEST_FOLD_SECONDS);
@@ -120,16 +152,6 @@ impl Schedule {
         }
         end
     }
-}
-
-/// A valid expression, on a calendar without zones.
-#[derive(Clone, Debug)]
-struct Expression {
-    /// The expression as it was written.
-    text: String,
-    cron: Cron,
-    /// True when it names hours, instead of every hour or every few.
-    names_hours: bool,
 }
 
 /// Each field: its name, what it allows, and the words among that.
@@ -153,44 +175,6 @@ const FIELDS: [(&str, &str, &str); 6] = [
         "SUN MON TUE WED THU FRI SAT L",
     ),
 ];
-
-impl Expression {
-    fn parse(text: &str) -> Result<Self, ScheduleError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(invalid("the cron expression is empty".to_owned()));
-        }
-        let written = meaning_of(text)?;
-        let fields: Vec<_> = written.split_whitespace().collect();
-        let count = fields.len();
-        let wrong_count = || {
-            let fields = if count == 1 { "field" } else { "fields" };
-            invalid(format!(
-                "`{text}` has {count} {fields}, and a cron expression has five (minute, hour, day of the month, \
-                 month, day of the week) or six (second first)"
-            ))
-        };
-        if !matches!(count, 5 | 6) {
-            return Err(wrong_count());
-        }
-        for (place, field) in (FIELDS.len() - count..).zip(&fields) {
-            check(place, field, written)?;
-        }
-        Ok(Self {
-            text: text.to_owned(),
-            // Parts that are valid alone are valid together too.
-            cron: read(&fields.join(" ")).ok_or_else(wrong_count)?,
-            names_hours: !fields[count - 4].contains('*'),
-        })
-    }
-
-    /// The first match at or after a second of a calendar without zones, both counted from 1970.
-    fn first_from(&self, second: i64) -> Option<i64> {
-        let from: DateTime<Utc> = DateTime::from_timestamp(second, 0)?;
-        let found = self.cron.find_next_occurrence(&from, true).ok()?;
-        Some(found.timestamp())
-    }
-}
 
 /// The expression that a name means, as in crontab(5); a text that is no name means itself.
 fn meaning_of(text: &str) -> Result<&str, ScheduleError> {
@@ -256,14 +240,6 @@ pub struct ScheduleError {
 fn invalid(message: String) -> ScheduleError {
     let hint = "for example '*/15 * * * *' for every quarter of an hour, '30 2 * * *' for 02:30, or @hourly";
     ScheduleError { message, hint }
-}
-
-/// The error for an expression that matches no future time.
-fn never(expression: &str) -> ScheduleError {
-    ScheduleError {
-        message: format!("`{expression}` never matches: no future date has that month and day"),
-        hint: "check the day of the month against the month",
-    }
 }
 
 #[cfg(test)]
