@@ -126,15 +126,16 @@ impl Coverage {
             .iter()
             .rev()
             .filter(move |interval| interval.start < target.end && target.start < interval.end);
-        inside.map(Some).chain([None]).filter_map(move |covered| {
-            let (start, next_upper) = covered.map_or((target.start, target.start), |covered| {
-                (covered.end, covered.start)
-            });
+        let below = Interval {
+            start: target.start,
+            end: target.start,
+        };
+        inside.copied().chain([below]).filter_map(move |covered| {
             let gap = Interval {
-                start: start.max(target.start),
+                start: covered.end.max(target.start),
                 end: upper,
             };
-            upper = next_upper;
+            upper = covered.start;
             (!gap.is_empty()).then_some(gap)
         })
     }
