@@ -67,9 +67,10 @@ impl Schedule {
         let fields: Vec<_> = written.split_whitespace().collect();
         let count = fields.len();
         let wrong_count = || {
+            let fields = if count == 1 { "field" } else { "fields" };
             invalid(format!(
-                "a cron expression has five fields (minute, hour, day of the month, month, day of the week) or six \
-                 (second first), and `{text}` has {count}"
+                "`{text}` has {count} {fields}, and a cron expression has five (minute, hour, day of the month, \
+                 month, day of the week) or six (second first)"
             ))
         };
         if !matches!(count, 5 | 6) {
