@@ -139,14 +139,9 @@ impl Environment {
         self.xdg_home("XDG_CONFIG_HOME", ".config")
     }
 
-    /// The folder for data.
-    pub(super) fn data_home(&self) -> Option<PathBuf> {
-        self.xdg_home("XDG_DATA_HOME", ".local/share")
-    }
-
     /// A folder of the XDG Base Directory Specification, by default in the home. The specification ignores a relative
     /// path, which would depend on the working directory.
-    fn xdg_home(&self, name: &str, below: &str) -> Option<PathBuf> {
+    pub(super) fn xdg_home(&self, name: &str, below: &str) -> Option<PathBuf> {
         let set = self.path(name).filter(|path| path.is_absolute());
         set.or_else(|| Some(self.path("HOME")?.join(below)))
     }

@@ -208,7 +208,7 @@ impl Account {
     pub(super) fn end(&mut self, ending: Ending, now: Timestamp, chance: f64) {
         self.planner.ended(ending, now, chance);
         self.say_how_many_were_skipped();
-        let failures = self.planner.failures();
+        let failures = self.planner.failures;
         self.daemon.running_since = None;
         self.daemon.consecutive_failures = u64::from(failures);
         let which = match failures {

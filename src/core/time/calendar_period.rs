@@ -13,7 +13,7 @@ const YEARS: std::ops::RangeInclusive<i16> = 1900..=2099;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CalendarPeriod {
     pub(super) first: Date,
-    unit: CalendarUnit,
+    pub(super) unit: CalendarUnit,
 }
 
 impl CalendarPeriod {
@@ -52,11 +52,6 @@ impl CalendarPeriod {
             CalendarUnit::Quarter => 3.months(),
             CalendarUnit::Year => 1.year(),
         }
-    }
-
-    /// True for a single day.
-    pub(super) fn is_day(&self) -> bool {
-        self.unit == CalendarUnit::Day
     }
 
     /// Reads words relative to `today`: `yesterday`, `monday`, `this week`, `last month`. `None` for any other text. A

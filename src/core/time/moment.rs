@@ -155,8 +155,8 @@ fn spoken_day(text: &str, today: Date) -> Option<(Date, &str)> {
     let (day, clock) = text.rsplit_once(char::is_whitespace)?;
     let day = day.trim_end();
     let day = day.strip_suffix(" at").unwrap_or(day);
-    let day = CalendarPeriod::spoken(day, today).filter(CalendarPeriod::is_day)?;
-    Some((day.first, clock))
+    let day = CalendarPeriod::spoken(day, today)?;
+    (day.unit == CalendarUnit::Day).then_some((day.first, clock))
 }
 
 /// A time of day, such as `02:00`, `9:30` or `02:00:15.5`. Two digits mean the whole hour.

@@ -116,7 +116,7 @@ impl Samples {
             self.add(name, "_bucket", ("le", &bound.to_string()), count);
         }
         self.add(name, "_bucket", ("le", "+Inf"), durations.count());
-        self.add(name, "_sum", NO_LABEL, durations.sum_seconds());
+        self.add(name, "_sum", NO_LABEL, durations.sum_seconds);
         self.add(name, "_count", NO_LABEL, durations.count());
         let remaining = totals.quota.map(|quota| quota.remaining);
         self.number("archiver_requests_left", remaining);

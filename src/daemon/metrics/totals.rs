@@ -201,7 +201,8 @@ impl Totals {
 pub struct Histogram {
     /// The counts between two bounds. The last one has no upper bound.
     counts: [u64; Self::BOUNDS.len() + 1],
-    sum_seconds: u64,
+    /// The sum of the durations, in seconds.
+    pub sum_seconds: u64,
 }
 
 impl Histogram {
@@ -221,12 +222,6 @@ impl Histogram {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
-    }
-
-    /// The sum of the durations, in seconds.
-    #[must_use]
-    pub fn sum_seconds(&self) -> u64 {
-        self.sum_seconds
     }
 
     /// Each bound, in seconds, and the number of durations up to it.
@@ -267,7 +262,7 @@ mod tests {
                 (7_200, 7),
             ]
         );
-        assert_eq!((histogram.count(), histogram.sum_seconds()), (9, 1_014_528));
+        assert_eq!((histogram.count(), histogram.sum_seconds), (9, 1_014_528));
     }
 
     #[test]
@@ -275,7 +270,7 @@ mod tests {
         let mut histogram = Histogram::default();
         histogram.add(u64::MAX);
         histogram.add(u64::MAX);
-        assert_eq!((histogram.count(), histogram.sum_seconds()), (2, u64::MAX));
+        assert_eq!((histogram.count(), histogram.sum_seconds), (2, u64::MAX));
     }
 
     #[test]
