@@ -21,9 +21,8 @@
 //! file may appear in a message. For this reason the code reads the events of the parser, and does not use its
 //! messages.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 use secrecy::SecretString;
@@ -36,6 +35,9 @@ use crate::core::secrets::{Mask, shown, shown_path};
 
 /// The context whose token is stored as `access-token`.
 const DEFAULT: &str = "default";
+const ACCESS_TOKEN: &str = "access-token";
+/// The key of the tokens of all other contexts.
+const CONTEXTS: &str = "auth-contexts";
 
 const NO_FILE: &str = "`doctl auth init` makes one; if doctl keeps it elsewhere, put the token into a file that \
                        `token_file` names";
@@ -52,71 +54,64 @@ pub(super) fn token(
             "neither HOME nor XDG_CONFIG_HOME is set, so doctl's configuration has no default path";
         Error::refused(message, "set HOME or XDG_CONFIG_HOME")
     })?;
-    let shown_path = shown_path(&path);
-    let text = private_file::read(&path, Readers::Owner).map_err(|error| match error {
-        Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            let message = format!("doctl has no configuration at {shown_path}");
-            Error::refused(message, NO_FILE)
-        }
-        error => error,
-    })?;
-    let mut file = read(&text).map_err(|Puzzle { line, reason }| {
-        let message = format!("{shown_path}, line {line}: {reason}");
-        Error::refused(message, NOT_READ)
-    })?;
+    let found = in_file(&path)?;
+    let masks: Vec<_> = found.values().flatten().map(|it| Mask::new(it)).collect();
     // The user may have put a token in the place of a name.
-    let mask = file.mask();
-    let name = |name: &str| mask(shown(name)).into_owned();
-    if let Some(token) = file.take(context) {
+    let name = |name: &str| {
+        let masks = masks.iter();
+        let name = masks.fold(shown(name), |text, mask| mask.taken_out_of(text));
+        name.into_owned()
+    };
+    // Like doctl, this ignores the case of the name.
+    let key = match context.to_lowercase() {
+        context if context == DEFAULT => ACCESS_TOKEN.to_owned(),
+        context => format!("{CONTEXTS}.{context}"),
+    };
+    if let Some(token) = found.get(&key).and_then(Option::as_ref) {
         let (context, path) = (name(context), path.display());
         let source = format!("doctl's context `{context}` in {path}");
         return Ok((source, SecretString::from(token.as_str())));
     }
-    let names: Vec<_> = file.names().into_iter().map(name).collect();
+    let names: Vec<_> = names(&found).into_iter().map(name).collect();
     let known = match names.is_empty() {
         true => "none".to_owned(),
         false => names.join(", "),
     };
     let context = name(context);
     Err(Error::refused(
-        format!("doctl knows no context `{context}`: in {shown_path} it has {known}"),
+        format!(
+            "doctl knows no context `{context}`: in {} it has {known}",
+            shown_path(&path)
+        ),
         "`doctl auth list` shows them; `default` is the one without a name",
     ))
 }
 
-impl DoctlFile {
-    /// Returns a function that removes the tokens of the file, and their parts, from a text.
-    fn mask(&self) -> impl Fn(Cow<'_, str>) -> Cow<'_, str> + use<> {
-        let others = self.contexts.iter().map(|(_, token)| token);
-        let tokens = self.access_token.iter().chain(others);
-        let masks: Vec<_> = tokens.map(|token| Mask::new(token)).collect();
-        move |text| {
-            masks
-                .iter()
-                .fold(text, |text, mask| mask.taken_out_of(text))
+fn in_file(path: &Path) -> Result<Found, Error> {
+    let shown_path = shown_path(path);
+    let (text, _) = private_file::read(path, Readers::Owner).map_err(|error| match error {
+        Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("doctl has no configuration at {shown_path}");
+            Error::refused(message, NO_FILE)
         }
-    }
+        error => error,
+    })?;
+    read(&text).map_err(|Puzzle { line, reason }| {
+        let message = format!("{shown_path}, line {line}: {reason}");
+        Error::refused(message, NOT_READ)
+    })
+}
 
-    /// The names of the contexts.
-    fn names(&self) -> Vec<&str> {
-        let default = self.access_token.as_ref().map(|_| DEFAULT);
-        let others = self.contexts.iter().map(|(name, _)| name.as_str());
-        let others = others.filter(|name| *name != DEFAULT);
-        let mut names: Vec<_> = default.into_iter().chain(others).collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// Takes the token of a context. Like doctl, it ignores the case of the name.
-    fn take(&mut self, context: &str) -> Option<Zeroizing<String>> {
-        let context = context.to_lowercase();
-        if context == DEFAULT {
-            return self.access_token.take();
-        }
-        let mut contexts = self.contexts.iter_mut();
-        let found = contexts.find(|(name, _)| *name == context);
-        found.map(|(_, token)| std::mem::take(token))
-    }
+/// The names of the contexts.
+fn names(found: &Found) -> Vec<&str> {
+    let has_token = found.iter().filter(|(_, token)| token.is_some());
+    let names = has_token.filter_map(|(key, _)| match key.split_once('.') {
+        Some((_, name)) => Some(name).filter(|name| *name != DEFAULT),
+        None => Some(DEFAULT),
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names
 }
 
 /// The path of doctl's configuration: in Go's `os.UserConfigDir()` (<https://pkg.go.dev/os#UserConfigDir>,
@@ -126,20 +121,14 @@ fn path(system: &str, environment: &Environment) -> Option<PathBuf> {
         "macos" => environment
             .path("HOME")?
             .join("Library/Application Support"),
-        "windows" => environment.path("APPDATA")?,
         _ => environment.config_home()?,
     };
     Some(home.join("doctl").join("config.yaml"))
 }
 
-/// The tokens of a file.
-#[derive(Default)]
-struct DoctlFile {
-    /// The token of the context `default`.
-    access_token: Option<Zeroizing<String>>,
-    /// The other tokens by context name, in lower case; empty when the file has an empty token.
-    contexts: Vec<(String, Zeroizing<String>)>,
-}
+/// The keys with tokens, each with its token, and the keys above them. A key is in lower case, after the keys above it. A
+/// context may have an empty token.
+type Found = BTreeMap<String, Option<Zeroizing<String>>>;
 
 /// The reason why a file is not understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -150,11 +139,10 @@ struct Puzzle {
 }
 
 /// Reads the text of a file.
-fn read(text: &str) -> Result<DoctlFile, Puzzle> {
+fn read(text: &str) -> Result<Found, Puzzle> {
     let mut reader = Reader {
         events: Parser::new_from_str(text),
-        file: DoctlFile::default(),
-        seen: HashSet::new(),
+        found: Found::new(),
     };
     let (event, span) = loop {
         match reader.next()? {
@@ -163,7 +151,7 @@ fn read(text: &str) -> Result<DoctlFile, Puzzle> {
         }
     };
     match event {
-        Event::StreamEnd => return Ok(reader.file),
+        Event::StreamEnd => return Ok(reader.found),
         Event::MappingStart(..) => reader.map("")?,
         event if is_null(&event) => {}
         _ => return Err(puzzle(&span, "it is not a list of keys and values")),
@@ -171,7 +159,7 @@ fn read(text: &str) -> Result<DoctlFile, Puzzle> {
     // The end of the document.
     reader.next()?;
     match reader.next()? {
-        (Event::StreamEnd, _) => Ok(reader.file),
+        (Event::StreamEnd, _) => Ok(reader.found),
         (_, span) => Err(puzzle(&span, "a second document begins")),
     }
 }
@@ -185,9 +173,7 @@ fn puzzle(span: &Span, reason: &'static str) -> Puzzle {
 
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
-    file: DoctlFile,
-    /// The keys with tokens, and the keys above them.
-    seen: HashSet<String>,
+    found: Found,
 }
 
 impl<'a> Reader<'a> {
@@ -226,33 +212,26 @@ impl<'a> Reader<'a> {
     /// Reads the value of a key, whose place is `span`.
     fn value(&mut self, key: String, span: &Span) -> Result<(), Puzzle> {
         let (event, place) = self.next()?;
-        let context = key.strip_prefix("auth-contexts.").map(str::to_owned);
-        let has_contexts = context.is_some() || key == "auth-contexts";
-        if !has_contexts && key != "access-token" {
+        let is_context = key
+            .split_once('.')
+            .is_some_and(|(above, _)| above == CONTEXTS);
+        if !is_context && key != CONTEXTS && key != ACCESS_TOKEN {
             return self.pass_over(&event);
         }
-        let below = format!("{key}.");
-        if !self.seen.insert(key) {
+        if self.found.insert(key.clone(), None).is_some() {
             return Err(puzzle(span, "a key occurs twice"));
         }
-        if has_contexts && matches!(event, Event::MappingStart(..)) {
-            return self.map(&below);
+        if key != ACCESS_TOKEN && matches!(event, Event::MappingStart(..)) {
+            return self.map(&format!("{key}."));
         }
-        if context.is_none() && has_contexts {
-            return match is_null(&event) {
-                true => Ok(()),
-                false => Err(puzzle(
-                    span,
-                    "`auth-contexts` is not a list of names and tokens",
-                )),
-            };
+        if key == CONTEXTS {
+            let reason = "`auth-contexts` is not a list of names and tokens";
+            let is_empty = is_null(&event);
+            return is_empty.then_some(()).ok_or_else(|| puzzle(span, reason));
         }
         let token = plain_text(event, &place, span)?;
-        match context {
-            Some(name) => self.file.contexts.push((name, token)),
-            None if token.is_empty() => {}
-            None => self.file.access_token = Some(token),
-        }
+        let token = Some(token).filter(|token| is_context || !token.is_empty());
+        self.found.insert(key, token);
         Ok(())
     }
 
@@ -321,15 +300,13 @@ mod tests {
 
     #[test]
     fn it_is_where_doctl_keeps_it_on_each_system() {
-        let variables = [("HOME", "/home/x"), ("APPDATA", "/app-data")];
-        let environment = Environment::of(&variables);
+        let environment = Environment::of(&[("HOME", "/home/x")]);
         for (system, expected) in [
             ("linux", "/home/x/.config/doctl/config.yaml"),
             (
                 "macos",
                 "/home/x/Library/Application Support/doctl/config.yaml",
             ),
-            ("windows", "/app-data/doctl/config.yaml"),
         ] {
             assert_eq!(path(system, &environment).unwrap(), PathBuf::from(expected));
             assert_eq!(path(system, &Environment::default()), None);

@@ -6,6 +6,7 @@
 //! variable may be a password.
 
 use super::error::Error;
+use hyper::Uri;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -138,14 +139,9 @@ impl Environment {
         self.xdg_home("XDG_CONFIG_HOME", ".config")
     }
 
-    /// The folder for data.
-    pub(super) fn data_home(&self) -> Option<PathBuf> {
-        self.xdg_home("XDG_DATA_HOME", ".local/share")
-    }
-
     /// A folder of the XDG Base Directory Specification, by default in the home. The specification ignores a relative
     /// path, which would depend on the working directory.
-    fn xdg_home(&self, name: &str, below: &str) -> Option<PathBuf> {
+    pub(super) fn xdg_home(&self, name: &str, below: &str) -> Option<PathBuf> {
         let set = self.path(name).filter(|path| path.is_absolute());
         set.or_else(|| Some(self.path("HOME")?.join(below)))
     }
@@ -191,49 +187,30 @@ pub(super) fn check(environment: &Environment) -> Result<(), Error> {
     Ok(())
 }
 
-/// True for `http://[user[:password]@]host[:port][/]`, also with https or, as in curl, without a scheme.
+/// True for `http://[user[:password]@]host[:port][/]`, also with https or, as in curl, without a scheme. An `@` in a user
+/// or a password is written as `%40` (RFC 3986, section 3.2.1).
 fn is_proxy(text: &str) -> bool {
-    let is_start = |scheme: &&str| {
-        let start = text.get(..scheme.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    let uri: Uri = text.parse().unwrap_or_default();
+    let Some(authority) = uri.authority() else {
+        return false;
     };
-    let authority = match ["http://", "https://"].iter().find(|it| is_start(it)) {
-        Some(scheme) => {
-            let rest = &text[scheme.len()..];
-            rest.strip_suffix('/').unwrap_or(rest)
-        }
-        None => text,
-    };
-    // `%40` stands for an `@` in a user and a password (RFC 3986, section 3.2.1).
-    match authority.split_once('@') {
-        Some((user, host)) => consists_of(user, b"-._~%!$&'()*+,;=:") && is_host_and_port(host),
-        None => is_host_and_port(authority),
-    }
-}
-
-/// True for a text of letters, digits and these bytes.
-fn consists_of(text: &str, others: &[u8]) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
-    !text.is_empty() && text.bytes().all(is_allowed)
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
+    let is_http = matches!(uri.scheme_str(), None | Some("http" | "https"));
+    let is_whole = uri.path_and_query().is_none_or(|rest| rest == "/");
+    let host = authority.host();
     let inner = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
     let is_host = match inner {
         Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
-        None => consists_of(host, b"-._"),
+        None => !host.is_empty(),
     };
-    is_host && port.is_none_or(is_port)
-}
-
-/// True for a port. Checks for digits, because `parse` accepts a sign.
-fn is_port(text: &str) -> bool {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number && text.parse::<u16>().is_ok_and(|port| port != 0)
+    let mut parts = authority.as_str().rsplit('@');
+    let has_no_port = parts.next() == Some(host);
+    let has_at_most_a_user = parts.count() < 2;
+    // A port may begin with a sign when it is parsed.
+    let is_digit = |byte: u8| byte.is_ascii_digit();
+    let is_port = authority
+        .port()
+        .is_some_and(|port| port.as_u16() != 0 && port.as_str().bytes().all(is_digit));
+    is_http && is_whole && is_host && has_at_most_a_user && (has_no_port || is_port)
 }
 
 #[cfg(test)]

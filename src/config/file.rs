@@ -1,9 +1,9 @@
 //! The configuration file: TOML, every key optional, unknown keys refused.
 
 use std::collections::BTreeMap;
-use std::fs::Metadata;
 use std::io;
 use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -148,7 +148,7 @@ pub(super) struct Read {
 
 /// Reads the file at `path`; `None` when there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
-    let (text, about) = match private_file::read_with_metadata(path, Readers::Any) {
+    let (text, about) = match private_file::read(path, Readers::Any) {
         Ok(read) => read,
         Err(Error::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             return Ok(None);
@@ -158,7 +158,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Read>, Error> {
     let read = parse(&text, path)?;
     let has_command = |file: &ConfigFile| file.token_command.is_some();
     let file = &read.file;
-    if (has_command(file) || file.accounts.values().any(has_command)) && is_anybodys(&about) {
+    // Root could change it anyway.
+    let is_anybodys = about.permissions().mode() & 0o002 != 0 || is_foreign(&about);
+    if is_anybodys && (has_command(file) || file.accounts.values().any(has_command)) {
         let message = " has a `token_command`, and another user can change it";
         let hint = "make it writable only by you: chown, and chmod o-w";
         return Err(Error::of_path(path, message, hint));
@@ -370,12 +372,6 @@ fn holds_token(name: &str, value: &DeValue<'_>) -> bool {
         (_, DeValue::Array(values)) => values.iter().any(|it| holds_token(name, it.get_ref())),
         _ => false,
     }
-}
-
-/// True when a user other than this one and root can change the file.
-fn is_anybodys(about: &Metadata) -> bool {
-    let others_may_write = std::os::unix::fs::MetadataExt::mode(about) & 0o002 != 0;
-    others_may_write || is_foreign(about)
 }
 
 /// The message of serde without values of the file. It keeps names of settings and kinds of values.

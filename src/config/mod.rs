@@ -139,7 +139,8 @@ impl Config {
                 .in_file("database", path)
                 .try_map(|path| self.resolve(path));
         }
-        let home = self.environment.data_home().ok_or_else(|| {
+        let home = self.environment.xdg_home("XDG_DATA_HOME", ".local/share");
+        let home = home.ok_or_else(|| {
             let message =
                 "neither HOME nor XDG_DATA_HOME is set, so the archive has no default path";
             Error::refused(message, "set its path with --db")

@@ -3,6 +3,7 @@
 
 use std::fs::Metadata;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
@@ -24,16 +25,8 @@ pub(super) enum Readers {
     Any,
 }
 
-/// Reads the text of a file.
-pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<String>, Error> {
-    read_with_metadata(path, readers).map(|(text, _)| text)
-}
-
 /// Reads the text of a file, and the metadata of the same file.
-pub(super) fn read_with_metadata(
-    path: &Path,
-    readers: Readers,
-) -> Result<(Zeroizing<String>, Metadata), Error> {
+pub(super) fn read(path: &Path, readers: Readers) -> Result<(Zeroizing<String>, Metadata), Error> {
     let unreadable = |source| Error::Unreadable {
         path: path.to_owned(),
         source,
@@ -52,7 +45,8 @@ pub(super) fn read_with_metadata(
         let message = format!("the token file {} {problem}", shown_path(path));
         Err(Error::refused(message, hint))
     };
-    if readers == Readers::Owner && is_exposed(&about) {
+    let is_exposed = about.permissions().mode() & 0o077 != 0;
+    if readers == Readers::Owner && is_exposed {
         let hint = "make it readable only by you: chmod 600";
         return refused("can be read by other users", hint);
     }
@@ -104,11 +98,6 @@ pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
             None
         }
     }
-}
-
-/// True when the permissions let other users than the owner read the file.
-fn is_exposed(about: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::mode(about) & 0o077 != 0
 }
 
 #[cfg(test)]

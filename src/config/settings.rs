@@ -192,10 +192,8 @@ impl Config {
             let by_file = shown(at(&file, &key)).map(|value| self.in_file(&key, value));
             let value = self.value_of(&key, flags, by_file)?;
             let value = value.or(default.map(Sourced::by_default));
-            let (value, source) = match value {
-                Some(Sourced { value, source }) => (Some(value), source),
-                None => (None, Source::Default),
-            };
+            let (value, source) = value.map(|it| (it.value, it.source)).unzip();
+            let source = source.unwrap_or(Source::Default);
             Ok(Setting { key, value, source })
         };
         keys.map(setting).collect()

@@ -145,13 +145,9 @@ impl<'a> Sources<'a> {
         let set = all.filter_map(|(name, candidate)| Some((name, candidate?)));
         let mut set: Vec<_> = set.collect();
         if self.is_own {
-            let is_shared = |candidate: &Candidate<'_>| {
-                matches!(
-                    candidate,
-                    Candidate::Variable(..) | Candidate::Credential(_)
-                )
-            };
-            set.sort_by_key(|(_, candidate)| is_shared(candidate));
+            set.sort_by_key(|(_, it)| {
+                matches!(it, Candidate::Variable(..) | Candidate::Credential(_))
+            });
         }
         set
     }
@@ -168,7 +164,7 @@ impl Candidate<'_> {
             Self::Doctl(context) => doctl::token(environment, context)?,
             Self::Variable(name, secret) => (name.to_owned(), secret.clone()),
             Self::File(path) => {
-                let text = private_file::read(&path, Readers::Owner)?;
+                let (text, _) = private_file::read(&path, Readers::Owner)?;
                 (path.display().to_string(), text.as_str().into())
             }
             Self::Command(command) => {
@@ -176,7 +172,7 @@ impl Candidate<'_> {
                 ("`token_command`".to_owned(), text.as_str().into())
             }
             Self::Credential(path) => {
-                let text = private_file::read(&path, Readers::Any)?;
+                let (text, _) = private_file::read(&path, Readers::Any)?;
                 let name = format!("the credential {}", path.display());
                 (name, text.as_str().into())
             }

@@ -5,10 +5,13 @@
 //! Stderr goes to the terminal only when a user is there, who may have to type a passphrase; otherwise it is discarded.
 
 use std::io::PipeReader;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::zeroize::Zeroizing;
 
 use super::error::Error;
@@ -74,7 +77,8 @@ struct Running {
 impl Running {
     fn start(text: &str, is_watched: bool) -> io::Result<Self> {
         let (stdout, writer) = io::pipe()?;
-        never_wait(&stdout)?;
+        // Reads return at once.
+        fcntl_setfl(&stdout, OFlags::NONBLOCK)?;
         let mut command = Command::new("sh");
         command
             .args(["-c", text])
@@ -85,7 +89,7 @@ impl Running {
         if !is_watched {
             command.stderr(Stdio::null());
             // A group in the background must not ask at the terminal, and does not receive its interrupt.
-            lead_group(&mut command);
+            command.process_group(0);
         }
         Ok(Self {
             child: command.spawn()?,
@@ -147,31 +151,14 @@ impl Running {
     fn end(mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             if self.leads_group {
-                end_group(&self.child);
+                // This fails when all processes of the group have ended.
+                let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             }
             // The command may end by itself meanwhile.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
-}
-
-fn lead_group(command: &mut Command) {
-    std::os::unix::process::CommandExt::process_group(command, 0);
-}
-
-fn end_group(leader: &Child) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    // This fails when all processes of the group have ended.
-    let _ = kill_process_group(Pid::from_child(leader), Signal::KILL);
-}
-
-/// Makes reads from `stdout` return at once.
-fn never_wait(stdout: &PipeReader) -> io::Result<()> {
-    Ok(rustix::fs::fcntl_setfl(
-        stdout,
-        rustix::fs::OFlags::NONBLOCK,
-    )?)
 }
 
 #[cfg(test)]

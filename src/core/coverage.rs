@@ -125,12 +125,10 @@ impl Coverage {
             .iter()
             .rev()
             .filter(move |interval| interval.start < target.end && target.start < interval.end);
-        inside.map(Some).chain([None]).filter_map(move |covered| {
-            let (start, next_upper) = covered.map_or((target.start, target.start), |covered| {
-                (covered.end, covered.start)
-            });
-            let gap = Interval::new(start.max(target.start), upper);
-            upper = next_upper;
+        let below = Interval::new(target.start, target.start);
+        inside.copied().chain([below]).filter_map(move |covered| {
+            let gap = Interval::new(covered.end.max(target.start), upper);
+            upper = covered.start;
             (!gap.is_empty()).then_some(gap)
         })
     }

@@ -108,7 +108,7 @@ pub fn has_other_names(metadata: &Metadata) -> bool {
     names > 1
 }
 
-/// True when both are the same file, or when the system cannot tell.
+/// True when both are the same file.
 #[must_use]
 pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -156,7 +156,6 @@ pub fn replace_file(path: &Path, text: &str, readers: Readers) -> io::Result<()>
         let readable = fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(readable).map_err(refused)?;
     }
-    let _ = readers;
     // On failure the temporary file is part of the error, and is removed with it.
     file.persist(&target)
         .map_err(|error| refused(error.error))?;
@@ -174,11 +173,10 @@ fn to_replace(path: &Path) -> io::Result<PathBuf> {
     }
     let there = match fs::symlink_metadata(path) {
         Ok(there) if there.is_symlink() => there,
-        // The rename replaces a file, and also anything that takes its place meanwhile.
-        Ok(there) if kind(&there).is_none() => return Ok(path.to_owned()),
         // A rename would remove the device for all programs.
-        Ok(_) => return Err(no_file()),
-        Err(_) => return Ok(path.to_owned()),
+        Ok(there) if kind(&there).is_some() => return Err(no_file()),
+        // The rename replaces a file, and also anything that takes its place meanwhile.
+        _ => return Ok(path.to_owned()),
     };
     if is_foreign(&there) {
         return Err(io::Error::other(

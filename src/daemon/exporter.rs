@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 
@@ -16,21 +16,15 @@ pub trait Probe: Send + Sync + 'static {
     /// Metrics in Prometheus's text format, version 0.0.4.
     fn metrics(&self) -> String;
 
-    /// The health: good when the daemon is alive.
+    /// The health, in one line: an error when the daemon is not alive.
     fn health(&self) -> Condition;
 
-    /// The readiness: good when the archive is fresh.
+    /// The readiness, in one line: an error when the archive is not fresh.
     fn readiness(&self) -> Condition;
 }
 
-/// The result of a health check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    /// True when the check passes.
-    pub is_good: bool,
-    /// The result in one line.
-    pub words: String,
-}
+/// The result of a check in words. An error means that it does not pass.
+pub type Condition = Result<String, String>;
 
 /// `/metrics`, `/healthz` and `/readyz`.
 pub fn router(probe: Arc<dyn Probe>) -> Router {
@@ -38,22 +32,20 @@ pub fn router(probe: Arc<dyn Probe>) -> Router {
     let metrics = move || async move { ([(CONTENT_TYPE, METRICS)], probe.metrics()) };
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(async move || health.health()))
-        .route("/readyz", get(async move || readiness.readiness()))
+        .route("/healthz", get(async move || answer(health.health())))
+        .route("/readyz", get(async move || answer(readiness.readiness())))
         .layer(map_response(for_now))
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-impl IntoResponse for Condition {
-    fn into_response(self) -> Response {
-        let status = match self.is_good {
-            true => StatusCode::OK,
-            false => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        (status, format!("{}\n", self.words)).into_response()
-    }
+fn answer(condition: Condition) -> (StatusCode, String) {
+    let (status, words) = match condition {
+        Ok(words) => (StatusCode::OK, words),
+        Err(words) => (StatusCode::SERVICE_UNAVAILABLE, words),
+    };
+    (status, format!("{words}\n"))
 }
 
 /// No answer is kept, or taken for something else.
@@ -73,7 +65,7 @@ mod tests {
     use hyper_util::service::TowerToHyperService;
 
     /// A probe that is good or bad.
-    #[derive(Clone, Copy, PartialEq)]
+    #[derive(Clone, Copy)]
     enum Daemon {
         Good,
         Bad,
@@ -81,9 +73,9 @@ mod tests {
 
     impl Daemon {
         fn condition(self, words: &str) -> Condition {
-            Condition {
-                is_good: self == Self::Good,
-                words: words.to_owned(),
+            match self {
+                Self::Good => Ok(words.to_owned()),
+                Self::Bad => Err(words.to_owned()),
             }
         }
 

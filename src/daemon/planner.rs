@@ -88,7 +88,7 @@ pub enum Ending {
     Hopeless,
 }
 
-/// What happens now.
+/// A step of the planner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A sync starts.
@@ -131,7 +131,8 @@ pub struct Planner {
     /// The time of the next try after a failure. Ticks before it are skipped.
     retry: Option<Timestamp>,
     is_busy: bool,
-    failures: u32,
+    /// The number of consecutive failed syncs.
+    pub failures: u32,
     /// The time of the last call.
     seen: Timestamp,
 }
@@ -174,11 +175,6 @@ impl Planner {
     /// The expected start of the next sync.
     pub fn next_start(&self) -> Option<Timestamp> {
         self.retry.or(self.due.map(|due| due.at))
-    }
-
-    /// The number of consecutive failed syncs.
-    pub fn failures(&self) -> u32 {
-        self.failures
     }
 
     /// Follows another plan from now on. A missed tick or a retry stays due.

@@ -136,9 +136,9 @@ fn a_daily_sync_that_failed_is_tried_again_before_the_next_day() {
         tries,
         [5, 10, 20, 40, 80, 160, 320, 640, 900, 900, 900, 900]
     );
-    assert_eq!(planner.failures(), 12);
+    assert_eq!(planner.failures, 12);
     planner.ended(Ending::Settled, now, 0.0);
-    assert_eq!(planner.failures(), 0);
+    assert_eq!(planner.failures, 0);
     assert_eq!(
         planner.next(),
         Some("2026-01-02T03:00:00Z".parse().unwrap())
@@ -178,7 +178,7 @@ fn what_somebody_has_to_mend_is_tried_at_the_next_tick() {
     let mut planner = planner("*/10 * * * *");
     starts(&mut planner, "00:10:00", Reason::Tick);
     planner.ended(Ending::Hopeless, at("00:10:01"), 0.0);
-    assert_eq!(planner.failures(), 1);
+    assert_eq!(planner.failures, 1);
     waits(&mut planner, "00:19:59");
     starts(&mut planner, "00:20:00", Reason::Tick);
 }

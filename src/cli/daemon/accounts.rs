@@ -14,7 +14,6 @@ use archiver::daemon::metrics::{self, DaemonFigures, Figures, Source, Ticks};
 use archiver::daemon::{Ending, Event, MOST_COUNTED, Planner, Reason, Skip};
 use archiver::query::status::ago;
 use tokio::sync::Semaphore;
-use tokio::task::Id;
 
 use super::setup::{PreparedAccount, Setup};
 use super::{announce, notify};
@@ -25,7 +24,7 @@ use crate::cli::terminal::Terminal;
 /// The daemon checks its plan about every second, so a silence of this length is a fault.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
-/// What the syncs and the server of a daemon share.
+/// The state that the syncs and the server of a daemon share.
 pub(super) struct Fleet {
     /// Set when the daemon is told to stop.
     pub(super) stopped: Cancellation,
@@ -43,8 +42,6 @@ pub(super) struct Account {
     /// The setup from the next sync on.
     pub(super) setup: Arc<Setup>,
     pub(super) planner: Planner,
-    /// The task of the running sync.
-    pub(super) running: Option<Id>,
     /// Ticks that were skipped since the last sync began.
     skipped: u64,
     pub(super) figures: Figures,
@@ -68,7 +65,6 @@ impl Account {
         let last_run = figures.totals.last_ended_at;
         Self {
             planner: Planner::new(setup.plan.clone(), now, last_run, chance),
-            running: None,
             skipped: 0,
             figures,
             daemon: DaemonFigures {
@@ -212,11 +208,9 @@ impl Account {
     pub(super) fn end(&mut self, ending: Ending, now: Timestamp, chance: f64) {
         self.planner.ended(ending, now, chance);
         self.say_how_many_were_skipped();
-        let failures = self.planner.failures();
-        self.running = None;
+        let failures = self.planner.failures;
         self.daemon.running_since = None;
         self.daemon.consecutive_failures = u64::from(failures);
-        self.daemon.is_token_refused &= ending == Ending::Hopeless;
         let which = match failures {
             0 => return,
             1 => "the last sync was not complete".to_owned(),
@@ -247,37 +241,32 @@ impl Account {
         }
     }
 
-    /// True while the daemon checks the plan of the account.
+    /// The current activity, or an error when the daemon does not check the plan of the account any more.
     fn health(&self) -> Condition {
         let silence = self.last_beat.elapsed();
-        let is_good = silence < LONGEST_SILENCE;
-        let words = match is_good {
-            true => self.in_words(),
-            false => format!("the daemon has not responded for {} s", silence.as_secs()),
-        };
-        Condition { is_good, words }
+        if silence < LONGEST_SILENCE {
+            return Ok(self.in_words());
+        }
+        let seconds = silence.as_secs();
+        Err(format!("the daemon has not responded for {seconds} s"))
     }
 
-    /// True while the last complete sync is recent.
+    /// The age of the last complete sync, or an error when it is too old.
     fn readiness(&self, now: Timestamp) -> Condition {
-        let bad = |words: &str| Condition {
-            is_good: false,
-            words: words.to_owned(),
-        };
         if self.is_archive_gone {
-            return bad("the archive is gone");
+            return Err("the archive is gone".to_owned());
         }
-        let Some(at) = self.figures.totals.fresh_at() else {
-            return bad("no sync was complete yet");
-        };
+        let fresh_at = self.figures.totals.fresh_at();
+        let at = fresh_at.ok_or("no sync was complete yet")?;
         let (age, longest) = (at.age_at(now), self.setup.max_age_seconds);
-        Condition {
-            is_good: age.is_some_and(|age| age <= longest),
-            words: format!(
-                "the last complete sync began {} ({at}), and may be at most {} old",
-                ago(age),
-                duration_text(longest)
-            ),
+        let words = format!(
+            "the last complete sync began {} ({at}), and may be at most {} old",
+            ago(age),
+            duration_text(longest)
+        );
+        match age.is_some_and(|age| age <= longest) {
+            true => Ok(words),
+            false => Err(words),
         }
     }
 }
@@ -312,7 +301,7 @@ impl Fleet {
         look(&sources.collect::<Vec<_>>(), (self.clock)())
     }
 
-    /// A condition of all accounts. It names those that are not good.
+    /// A condition of all accounts. An error names those that are not good.
     fn of_all(&self, of: impl Fn(&Account) -> Condition, good: &str) -> Condition {
         let accounts = lock(&self.accounts);
         if let [only] = accounts.as_slice() {
@@ -320,21 +309,17 @@ impl Fleet {
         }
         let bad = accounts.iter().filter_map(|account| {
             let account = lock(account);
-            let condition = of(&account);
-            let name = account.name()?;
-            (!condition.is_good).then(|| format!("{name}: {}", condition.words))
+            let words = of(&account).err()?;
+            Some(format!("{}: {words}", account.name()?))
         });
         let bad: Vec<_> = bad.collect();
         let count = accounts.len();
-        Condition {
-            is_good: bad.is_empty(),
-            words: match bad.len() {
-                0 => format!("all {count} accounts are {good}"),
-                some => format!(
-                    "{some} of {count} accounts are not {good}: {}",
-                    bad.join("; ")
-                ),
-            },
+        match bad.len() {
+            0 => Ok(format!("all {count} accounts are {good}")),
+            some => Err(format!(
+                "{some} of {count} accounts are not {good}: {}",
+                bad.join("; ")
+            )),
         }
     }
 }

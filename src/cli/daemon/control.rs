@@ -1,18 +1,18 @@
 //! A running daemon: starts the syncs of its accounts when they are due, reloads the configuration, and stops.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use archiver::core::cancellation::Cancellation;
 use archiver::core::threads::{self, lock};
 use archiver::core::time::Timestamp;
-use archiver::daemon::{Alarm, Ending, exporter};
+use archiver::daemon::{Alarm, exporter};
 use archiver::web::{ListenAddress, Server, pages};
+use tokio::signal::unix::Signal;
 use tokio::sync::Semaphore;
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 use super::accounts::{Account, Fleet};
-use super::setup::Prepared;
+use super::setup::{Prepared, PreparedAccount};
 use super::{Arguments, Machine, notify, sync};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::runtime::{ACCOUNTS_AT_ONCE, cannot_start};
@@ -23,35 +23,19 @@ use crate::cli::{Context, serve};
 pub(super) struct Control {
     fleet: Arc<Fleet>,
     arguments: Arguments,
-    accounts: Vec<Arc<Mutex<Account>>>,
     /// The server, unless a reload has it.
     server: Listening,
-    syncs: JoinSet<Ending>,
+    /// The syncs under way, and the pings for their ends.
+    syncs: JoinSet<()>,
     /// The reload under way, if there is one.
     reload: JoinSet<(Listening, Reloaded)>,
-    watchdog: Watchdog,
+    /// True when the service manager asks for signs of life.
+    has_watchdog: bool,
 }
 
 /// The address from the configuration, and the server there.
 type Listening = Option<(ListenAddress, Server)>;
-type Reloaded = Result<(Context, Prepared), Failure>;
-
-/// Tells the service manager that the daemon is alive, if it asks for that.
-struct Watchdog {
-    /// Half of the interval at which it expects a sign of life, so that one late sign does no harm.
-    interval: Option<Duration>,
-    last: Instant,
-}
-
-impl Watchdog {
-    fn alive(&mut self) {
-        let is_due = |interval| self.last.elapsed() >= interval;
-        if self.interval.is_some_and(is_due) {
-            self.last = Instant::now();
-            notify("WATCHDOG=1");
-        }
-    }
-}
+type Reloaded = Result<(Context, Vec<PreparedAccount>), Failure>;
 
 impl Control {
     pub(super) fn new<A>(
@@ -70,14 +54,10 @@ impl Control {
                 accounts: Mutex::default(),
             }),
             arguments: arguments.clone(),
-            accounts: Vec::new(),
             server: None,
             syncs: JoinSet::new(),
             reload: JoinSet::new(),
-            watchdog: Watchdog {
-                interval: sd_notify::watchdog_enabled().map(|interval| interval / 2),
-                last: Instant::now(),
-            },
+            has_watchdog: sd_notify::watchdog_enabled().is_some(),
         }
     }
 
@@ -85,12 +65,11 @@ impl Control {
     pub(super) async fn run(
         mut self,
         prepared: Prepared,
-        mut reloads: Reloads,
+        mut reloads: Signal,
         mut alarm: impl Alarm,
     ) -> Result<Status, Failure> {
-        let listen = prepared.listen.clone();
-        self.follow(prepared);
-        self.server = listen_on(listen, &self.fleet).await?;
+        self.follow(prepared.accounts);
+        self.server = listen_on(prepared.listen, &self.fleet).await?;
         notify("READY=1");
         let stopped = self.fleet.stopped.clone();
         loop {
@@ -98,12 +77,12 @@ impl Control {
             tokio::select! {
                 biased;
                 () = stopped.requested(1) => break,
-                Some(ended) = self.syncs.join_next_with_id() => self.end(ended),
+                Some(_) = self.syncs.join_next() => {}
                 Some(Ok((server, read))) = self.reload.join_next() => {
                     self.server = server;
                     self.go_on(read);
                 }
-                Some(()) = reloads.next(), if self.reload.is_empty() => self.read_again(),
+                Some(()) = reloads.recv(), if self.reload.is_empty() => self.read_again(),
                 () = alarm.wait_until(next) => {}
             }
         }
@@ -126,33 +105,23 @@ impl Control {
 
     /// Starts the syncs that are due, and shows that the daemon is alive. Returns the time of the next step.
     fn beat(&mut self) -> Option<Timestamp> {
-        self.watchdog.alive();
+        if self.has_watchdog {
+            notify("WATCHDOG=1");
+        }
         let now = (self.fleet.clock)();
-        for account in &self.accounts {
+        let accounts = lock(&self.fleet.accounts).clone();
+        for account in &accounts {
             if lock(account).step(now, self.fleet.chance) {
                 let sync = sync::run(Arc::clone(&self.fleet), Arc::clone(account));
-                lock(account).running = Some(self.syncs.spawn(sync).id());
+                self.syncs.spawn(sync);
             }
         }
-        let next = self.accounts.iter().map(|it| lock(it).planner.next());
+        let next = accounts.iter().map(|it| lock(it).planner.next());
         next.flatten().min()
     }
 
-    /// Records the end of a sync, unless its account was removed meanwhile.
-    fn end(&self, ended: Result<(Id, Ending), JoinError>) {
-        let (id, ending) = ended.unwrap_or_else(|error| {
-            let ending = Ending::Failed { not_before: None };
-            (error.id(), ending)
-        });
-        let (now, chance) = ((self.fleet.clock)(), (self.fleet.chance)());
-        let mut accounts = self.accounts.iter().map(|it| lock(it));
-        if let Some(mut account) = accounts.find(|it| it.running == Some(id)) {
-            account.end(ending, now, chance);
-        }
-    }
-
-    /// Reads the configuration again, beside everything else: a command that prints a token may take a minute, and the name
-    /// of an address a while.
+    /// Reads the configuration again, beside everything else: a command that prints a token may take a minute, and the
+    /// name of an address a while.
     fn read_again(&mut self) {
         if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&format!("RELOADING=1\n{now}"));
@@ -161,10 +130,9 @@ impl Control {
         let server = self.server.take();
         self.reload.spawn(async move {
             match reloaded(&fleet, arguments).await {
-                Ok((context, prepared)) => {
-                    let listen = prepared.listen.clone();
+                Ok((context, Prepared { accounts, listen })) => {
                     let (server, moved) = listen_elsewhere(server, listen, &fleet).await;
-                    (server, moved.map(|()| (context, prepared)))
+                    (server, moved.map(|()| (context, accounts)))
                 }
                 Err(failure) => (server, Err(failure)),
             }
@@ -174,9 +142,9 @@ impl Control {
     /// Goes on with what was read, or as before.
     fn go_on(&mut self, read: Reloaded) {
         match read {
-            Ok((context, prepared)) => {
+            Ok((context, accounts)) => {
                 *lock(&self.fleet.context) = Arc::new(context);
-                self.follow(prepared);
+                self.follow(accounts);
             }
             Err(failure) => {
                 let text = format!("the configuration stays as it was: {}", failure.message);
@@ -187,31 +155,34 @@ impl Control {
     }
 
     /// Goes on with the known accounts, takes on new ones, and lets go of the others.
-    fn follow(&mut self, prepared: Prepared) {
+    fn follow(&self, prepared: Vec<PreparedAccount>) {
         let (now, chance) = ((self.fleet.clock)(), self.fleet.chance);
-        let mut known = std::mem::take(&mut self.accounts);
-        for prepared in prepared.accounts {
+        let mut known = lock(&self.fleet.accounts).clone();
+        let accounts = prepared.into_iter().map(|prepared| {
             let name = prepared.setup.context.account();
-            let place = known.iter().position(|it| lock(it).name() == name);
-            self.accounts.push(match place {
+            match known.iter().position(|it| lock(it).name() == name) {
                 Some(place) => {
                     let account = known.swap_remove(place);
                     lock(&account).follow(prepared.setup, now, chance());
                     account
                 }
                 None => Arc::new(Mutex::new(Account::new(prepared, now, chance()))),
-            });
-        }
+            }
+        });
+        let accounts = accounts.collect();
         for account in known {
             let terminal = lock(&account).terminal();
             terminal.info("this account is not synced any more");
         }
-        lock(&self.fleet.accounts).clone_from(&self.accounts);
+        *lock(&self.fleet.accounts) = accounts;
     }
 }
 
 /// Reads the configuration in a thread of its own.
-async fn reloaded(fleet: &Arc<Fleet>, arguments: Arguments) -> Reloaded {
+async fn reloaded(
+    fleet: &Arc<Fleet>,
+    arguments: Arguments,
+) -> Result<(Context, Prepared), Failure> {
     let fleet = Arc::clone(fleet);
     let read = threads::answer_of(move || {
         let context = Arc::clone(&lock(&fleet.context)).reload()?;
@@ -269,21 +240,4 @@ async fn listen_on(
     })?;
     terminal.info(&format!("metrics at http://{}/metrics", server.address()));
     Ok(Some((listen, server)))
-}
-
-/// The signals to reload the configuration.
-pub(super) struct Reloads {
-    signals: tokio::signal::unix::Signal,
-}
-
-impl Reloads {
-    pub(super) fn listen() -> Result<Self, Failure> {
-        let signals = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
-            .map_err(cannot_start)?;
-        Ok(Self { signals })
-    }
-
-    pub(super) async fn next(&mut self) -> Option<()> {
-        self.signals.recv().await
-    }
 }

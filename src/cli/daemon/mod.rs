@@ -13,13 +13,14 @@ use std::path::PathBuf;
 use archiver::archive;
 use archiver::core::time::Timestamp;
 use archiver::daemon::Alarm;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
 use super::exit::{Failure, Status};
 use super::monitoring::MonitoringFlags;
-use super::runtime::{Hangup, Overdue, Worker, stop_signals};
+use super::runtime::{Hangup, Overdue, Worker, cannot_start, stop_signals};
 use super::scope::{self, ScopeFlags};
-use control::{Control, Reloads};
+use control::Control;
 use setup::{Prepared, Setup};
 
 /// Flags of `archiver daemon`.
@@ -93,7 +94,10 @@ pub(super) fn run<A: Alarm>(
     // Work of this thread that has not ended with the process is given up, and SQLite rolls back uncommitted changes.
     let worker = Worker::start()?;
     // From here on SIGHUP no longer ends the process. A SIGHUP that arrives during the start is handled after it.
-    let reloads = worker.runtime.block_on(async { Reloads::listen() })?;
+    let reloads = worker
+        .runtime
+        .block_on(async { signal(SignalKind::hangup()) });
+    let reloads = reloads.map_err(cannot_start)?;
     let stopped = stop_signals(Hangup::IsNoMatter, Some(overdue))?;
     let stopped = &stopped.cancellation;
     let prepared = Prepared::new(&context, arguments, (machine.clock)(), stopped);
@@ -123,12 +127,12 @@ fn announce(setup: &Setup, path: PathBuf, now: Timestamp) -> Option<PathBuf> {
         env!("CARGO_PKG_VERSION"),
         scope::in_words(&setup.settings.scope),
         path.display(),
-        schedule.as_str(),
-        schedule.zone(),
+        schedule.text,
+        schedule.zone,
         next.map_or("no time".to_owned(), |next| next.to_string()),
     ));
     for tick in schedule.after(now).take(RUNS_ANNOUNCED) {
-        terminal.detail(1, &format!("a run at {}", tick.in_zone(schedule.zone())));
+        terminal.detail(1, &format!("a run at {}", tick.in_zone(&schedule.zone)));
     }
     if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&path) {
         let path = path.display();

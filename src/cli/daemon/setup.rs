@@ -23,6 +23,7 @@ use crate::cli::runtime::side_by_side;
 /// All that a daemon needs to begin, or to go on after a reload.
 pub(super) struct Prepared {
     pub(super) accounts: Vec<PreparedAccount>,
+    /// The address of the server, which is one for all accounts.
     pub(super) listen: Option<ListenAddress>,
 }
 
@@ -56,7 +57,9 @@ impl Prepared {
             })
         });
         let setups = setups.collect::<Result<_, _>>()?;
-        let listen = listen(context, arguments)?;
+        let by_file = &context.config.file().monitoring.listen;
+        let listen = Decided::of("monitoring.listen", &arguments.listen, by_file);
+        let listen = listen.map(|it| it.parsed(context)).transpose()?;
         let accounts = side_by_side(setups, |setup| PreparedAccount::new(setup, stopped));
         let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
         if accounts.iter().any(|account| account.can_sync) {
@@ -141,13 +144,6 @@ impl Setup {
             context,
         })
     }
-}
-
-/// The address of the server, which is one for all accounts.
-fn listen(context: &Context, arguments: &Arguments) -> Result<Option<ListenAddress>, Failure> {
-    let by_file = &context.config.file().monitoring.listen;
-    let listen = Decided::of("monitoring.listen", &arguments.listen, by_file);
-    listen.map(|listen| listen.parsed(context)).transpose()
 }
 
 fn plan(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::accounts::{Account, Fleet};
 use super::setup::Setup;
 use crate::cli::attempt::{self, Attempt, Done, Verdict};
-use crate::cli::exit::Status;
+use crate::cli::exit::{Failure, Status};
 use crate::cli::monitoring::{self, Begun};
 use crate::cli::progress::Progress;
 use crate::cli::runtime::cannot_start;
@@ -23,12 +23,12 @@ use crate::cli::terminal::Terminal;
 /// The time for the last pings when the daemon ends.
 const PINGS_WITHIN: Duration = Duration::from_secs(1);
 
-/// One sync, from its turn to the ping for its end.
-pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) -> Ending {
+/// One sync, from its turn to the pings for its end. The account goes on before these have arrived.
+pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     let setup = Arc::clone(&lock(&account).setup);
     let terminal = setup.context.terminal;
     // Nobody closes it.
-    let _turn = fleet.turns.acquire().await;
+    let turn = fleet.turns.acquire().await;
     let work = {
         let (fleet, account, setup) =
             (Arc::clone(&fleet), Arc::clone(&account), Arc::clone(&setup));
@@ -36,21 +36,25 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) -> Endi
         move || sync_once(&fleet, &account, &setup, &runtime)
     };
     let ended = match threads::answer_of(work) {
-        Ok(ended) => ended.await,
-        Err(error) => {
-            terminal.failure(&cannot_start(error));
-            return Ending::Failed { not_before: None };
-        }
+        Ok(ended) => ended.await.map_err(|_| {
+            Failure::failed("the sync ended unexpectedly: this is a defect of archiver")
+                .with_hint("please report it, with the lines above")
+        }),
+        Err(error) => Err(cannot_start(error)),
     };
-    let Ok(mut ended) = ended else {
-        let text = "the sync ended unexpectedly: this is a defect of archiver";
-        terminal.error(text, Some("please report it, with the lines above"));
-        return Ending::Failed { not_before: None };
+    drop(turn);
+    let ended = ended.inspect_err(|failure| terminal.failure(failure));
+    let failed = Ending::Failed { not_before: None };
+    let ending = ended.as_ref().map_or(failed, Ended::ending);
+    let is_same = |other: &Arc<Mutex<Account>>| Arc::ptr_eq(other, &account);
+    // A reload may have removed the account meanwhile.
+    if lock(&fleet.accounts).iter().any(is_same) {
+        lock(&account).end(ending, (fleet.clock)(), (fleet.chance)());
+    }
+    let Ok(ended) = ended else {
+        return;
     };
-    let begun = ended.begun.take();
-    let pings = setup
-        .monitoring
-        .end(begun, &ended.verdict, &ended.words, ended.is_stopped);
+    let pings = (setup.monitoring).end(ended.begun, &ended.verdict, &ended.words, ended.is_stopped);
     tokio::select! {
         errors = pings => for error in errors {
             let failed = &mut lock(&account).daemon.pings_failed;
@@ -63,7 +67,6 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) -> Endi
             tokio::time::sleep(PINGS_WITHIN).await;
         } => {}
     }
-    ended.ending()
 }
 
 /// Syncs, on this thread.
@@ -184,7 +187,6 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::exit::Failure;
 
     #[test]
     fn an_archive_that_another_program_keeps_locked_is_a_failure_and_another_sync_is_none() {

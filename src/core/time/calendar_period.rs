@@ -13,7 +13,7 @@ const YEARS: std::ops::RangeInclusive<i16> = 1900..=2099;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CalendarPeriod {
     pub(super) first: Date,
-    unit: CalendarUnit,
+    pub(super) unit: CalendarUnit,
 }
 
 impl CalendarPeriod {
@@ -38,18 +38,10 @@ impl CalendarPeriod {
         self.first.checked_add(self.length()).ok()
     }
 
-    fn previous(self) -> Self {
-        Self {
-            first: self.first.saturating_sub(self.length()),
-            ..self
-        }
-    }
-
-    fn next(self) -> Self {
-        Self {
-            first: self.first.saturating_add(self.length()),
-            ..self
-        }
+    /// The period this many periods later.
+    fn later(self, count: i64) -> Self {
+        let first = self.first.saturating_add(self.length() * count);
+        Self { first, ..self }
     }
 
     fn length(self) -> jiff::Span {
@@ -60,11 +52,6 @@ impl CalendarPeriod {
             CalendarUnit::Quarter => 3.months(),
             CalendarUnit::Year => 1.year(),
         }
-    }
-
-    /// True for a single day.
-    pub(super) fn is_day(&self) -> bool {
-        self.unit == CalendarUnit::Day
     }
 
     /// Reads words relative to `today`: `yesterday`, `monday`, `this week`, `last month`. `None` for any other text. A
@@ -81,8 +68,8 @@ impl CalendarPeriod {
         }
         let (which, unit) = match words.as_slice() {
             ["today"] => return Some(day),
-            ["yesterday"] => return Some(day.previous()),
-            ["tomorrow"] => return Some(day.next()),
+            ["yesterday"] => return Some(day.later(-1)),
+            ["tomorrow"] => return Some(day.later(1)),
             [which, "week"] => (which, CalendarUnit::Week),
             [which, "month"] => (which, CalendarUnit::Month),
             [which, "quarter"] => (which, CalendarUnit::Quarter),
@@ -92,7 +79,7 @@ impl CalendarPeriod {
         let this = Self::containing(today, unit);
         match *which {
             "this" => Some(this),
-            "last" => Some(this.previous()),
+            "last" => Some(this.later(-1)),
             _ => None,
         }
     }
@@ -223,7 +210,7 @@ impl CalendarUnit {
             && start < until
         {
             found.push((self.text(self.at(start, zone)), start, end));
-            period = period.next();
+            period = period.later(1);
         }
         found
     }

@@ -33,13 +33,6 @@ pub struct TimeError(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
 
-/// A text or a number that is not an instant in the range of the archive.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{input}` is not a time between the years 0000 and 9999")]
-pub struct TimestampError {
-    input: String,
-}
-
 /// 0000-01-01T00:00:00Z, in seconds since 1970.
 const FIRST_SECOND: i64 = -62_167_219_200;
 /// 9999-12-30T22:00:00Z, in seconds since 1970: the last instant that `jiff` can express in every time zone.
@@ -53,21 +46,18 @@ impl Timestamp {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
     pub fn now() -> Self {
-        Self::truncated(jiff::Timestamp::now())
+        Self::from_instant(jiff::Timestamp::now()).unwrap_or(Self(jiff::Timestamp::UNIX_EPOCH))
     }
 
     /// The instant `seconds` after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     /// When it lies outside the years 0000 to 9999.
-    pub fn from_epoch_seconds(seconds: i64) -> Result<Self, TimestampError> {
-        Some(seconds)
-            .filter(|seconds| (FIRST_SECOND..=LAST_SECOND).contains(seconds))
-            .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-            .map(Self)
-            .ok_or_else(|| TimestampError {
-                input: seconds.to_string(),
-            })
+    pub fn from_epoch_seconds(seconds: i64) -> Result<Self, TimeError> {
+        let is_possible = (FIRST_SECOND..=LAST_SECOND).contains(&seconds);
+        let instant = jiff::Timestamp::from_second(seconds).ok();
+        let possible = instant.filter(|_| is_possible).map(Self);
+        possible.ok_or_else(|| no_timestamp(&seconds))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -94,33 +84,21 @@ impl Timestamp {
         (age >= -CLOCKS_DIFFER_SECONDS).then_some(age.max(0))
     }
 
-    /// The same instant for calendar and clock arithmetic.
-    fn instant(self) -> jiff::Timestamp {
-        self.0
-    }
-
     /// The second of an instant; `None` outside the years 0000 to 9999.
     fn from_instant(instant: jiff::Timestamp) -> Option<Self> {
-        Self::from_epoch_seconds(Self::truncated(instant).epoch_seconds()).ok()
-    }
-
-    fn truncated(instant: jiff::Timestamp) -> Self {
         // Rounds down, also before 1970, where the fraction of a jiff timestamp is negative.
         let below = i64::from(instant.subsec_nanosecond() < 0);
-        Self(jiff::Timestamp::from_second(instant.as_second() - below).unwrap_or(instant))
+        Self::from_epoch_seconds(instant.as_second() - below).ok()
     }
 }
 
 impl FromStr for Timestamp {
-    type Err = TimestampError;
+    type Err = TimeError;
 
     /// Reads RFC 3339, with any offset; fractions of a second are cut off.
-    fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let error = || TimestampError {
-            input: text.to_owned(),
-        };
-        let instant: jiff::Timestamp = text.parse().map_err(|_| error())?;
-        Self::from_instant(instant).ok_or_else(error)
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let instant = text.parse().ok().and_then(Self::from_instant);
+        instant.ok_or_else(|| no_timestamp(&text))
     }
 }
 
@@ -128,6 +106,13 @@ impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+/// The error for a text or a number that is not an instant in the range of the archive.
+fn no_timestamp(input: &dyn fmt::Display) -> TimeError {
+    TimeError(format!(
+        "`{input}` is not a time between the years 0000 and 9999"
+    ))
 }
 
 impl fmt::Display for Timestamp {

@@ -149,14 +149,14 @@ fn dated(day: &str, rest: &str, text: &str, zone: &Zone) -> Result<Moment, TimeE
         .map_err(|_| no_such_time(text))
 }
 
-/// The day and the clock of `yesterday 02:00`, `monday at 9:30` or `today 14`; `None` when the text does not begin with a
-/// day in words.
+/// The day and the clock of `yesterday 02:00`, `monday at 9:30` or `today 14`; `None` when the text does not begin with
+/// a day in words.
 fn spoken_day(text: &str, today: Date) -> Option<(Date, &str)> {
     let (day, clock) = text.rsplit_once(char::is_whitespace)?;
     let day = day.trim_end();
     let day = day.strip_suffix(" at").unwrap_or(day);
-    let day = CalendarPeriod::spoken(day, today).filter(CalendarPeriod::is_day)?;
-    Some((day.first, clock))
+    let day = CalendarPeriod::spoken(day, today)?;
+    (day.unit == CalendarUnit::Day).then_some((day.first, clock))
 }
 
 /// A time of day, such as `02:00`, `9:30` or `02:00:15.5`. Two digits mean the whole hour.
@@ -183,18 +183,13 @@ fn at_clock(date: Date, clock: &str, text: &str, zone: &Zone) -> Result<Moment, 
 
 /// `7d`, `-7d` and `last 7 days`, which end now when they are a period; `7d ago`, which is an instant.
 fn length(text: &str, now: Timestamp, zone: &Zone) -> Result<Moment, TimeError> {
-    let words = text.split_once(char::is_whitespace);
     let is_recent =
         |first: &str| first.eq_ignore_ascii_case("last") || first.eq_ignore_ascii_case("past");
-    let recent = words.filter(|(first, _)| is_recent(first));
-    let before_ago = text
-        .rsplit_once(char::is_whitespace)
-        .filter(|(_, last)| last.eq_ignore_ascii_case("ago"))
-        .map(|(length, _)| length);
-    let amount = match (recent, before_ago) {
-        (Some((_, amount)), _) => amount.trim_start(),
-        (None, Some(amount)) => amount,
-        (None, None) => text.strip_prefix('-').unwrap_or(text),
+    let is_blank = char::is_whitespace;
+    let (amount, kind) = match (text.split_once(is_blank), text.rsplit_once(is_blank)) {
+        (Some((first, amount)), _) if is_recent(first) => (amount.trim_start(), Kind::Length),
+        (_, Some((amount, last))) if last.eq_ignore_ascii_case("ago") => (amount, Kind::Instant),
+        _ => (text.strip_prefix('-').unwrap_or(text), Kind::Length),
     };
     let span = Span::parse(amount).map_err(|error| match error {
         SpanError::NoUnit if is_number(amount) => TimeError(format!(
@@ -203,10 +198,6 @@ fn length(text: &str, now: Timestamp, zone: &Zone) -> Result<Moment, TimeError> 
         SpanError::NoUnit | SpanError::Unknown => unknown(text),
         SpanError::TooLong => out_of_range(text),
     })?;
-    let kind = match before_ago {
-        Some(_) => Kind::Instant,
-        None => Kind::Length,
-    };
     Ok(Moment {
         kind,
         since: before(now, span, zone, Zone::first),
@@ -250,8 +241,8 @@ fn no_such_time(text: &str) -> TimeError {
     TimeError(format!("`{text}` has no valid time of day: {forms}"))
 }
 
-/// The instant at which the time in `text` begins: a day at its midnight, a month with its first day, an hour. A time without an
-/// offset is in `zone`. Fractions of a second are cut off.
+/// The instant at which the time in `text` begins: a day at its midnight, a month with its first day, an hour. A time
+/// without an offset is in `zone`. Fractions of a second are cut off.
 ///
 /// # Errors
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
@@ -261,7 +252,8 @@ pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp,
 }
 
 /// The first instant after the time in `text`: for a day the next midnight, for a month the first day of the next
-/// month, for an hour the next one, so that the window contains all of it. Otherwise the instant itself. A time without an offset is in `zone`.
+/// month, for an hour the next one, so that the window contains all of it. Otherwise the instant itself. A time without
+/// an offset is in `zone`.
 ///
 /// # Errors
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.

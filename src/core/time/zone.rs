@@ -45,7 +45,7 @@ impl Zone {
     /// behind.
     #[must_use]
     pub fn offset_seconds_at(&self, timestamp: Timestamp) -> i32 {
-        self.0.to_offset(timestamp.instant()).seconds()
+        self.0.to_offset(timestamp.0).seconds()
     }
 
     /// The changes of the offset after `since` and before `until`, oldest first. Together with
@@ -56,8 +56,8 @@ impl Zone {
     pub fn transitions_between(&self, since: Timestamp, until: Timestamp) -> Vec<Transition> {
         let mut known = self.offset_seconds_at(since);
         self.0
-            .following(since.instant())
-            .take_while(|transition| transition.timestamp() < until.instant())
+            .following(since.0)
+            .take_while(|transition| transition.timestamp() < until.0)
             .filter_map(|transition| {
                 let offset_seconds = transition.offset().seconds();
                 // The zone may have changed only its name, or only its summer time flag.
@@ -70,7 +70,7 @@ impl Zone {
 
     /// The calendar date and clock time in this zone.
     pub(super) fn civil(&self, timestamp: Timestamp) -> DateTime {
-        self.0.to_datetime(timestamp.instant())
+        self.0.to_datetime(timestamp.0)
     }
 
     /// The instant at which the clocks show this time, to the second. A skipped time means the instant as far after the
@@ -131,21 +131,15 @@ impl FromStr for Zone {
     /// one. Like the clock, this depends on the environment, so only the outermost layer calls it.
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let text = text.trim();
-        // The default needs no search in the names of all zones, which are stored in a few hundred files.
-        let is_named_utc = ["z", "utc"]
-            .iter()
-            .any(|name| text.eq_ignore_ascii_case(name));
-        let zone = if is_named_utc {
-            TimeZone::UTC
-        } else if text.eq_ignore_ascii_case("local") {
-            TimeZone::try_system().map_err(|error| {
+        let zone = match text.to_ascii_lowercase().as_str() {
+            // The default needs no search in the names of all zones, which are stored in a few hundred files.
+            "z" | "utc" => TimeZone::UTC,
+            "local" => TimeZone::try_system().map_err(|error| {
                 let what = format!("the system's time zone is unknown ({error})");
                 TimeError(format!("{what}: set TZ, or name the zone; {ZONES}"))
-            })?
-        } else if text.starts_with(['+', '-']) {
-            offset(text)?.to_time_zone()
-        } else {
-            named(text)?
+            })?,
+            _ if text.starts_with(['+', '-']) => offset(text)?.to_time_zone(),
+            _ => named(text)?,
         };
         Ok(Self(if is_utc(&zone) { TimeZone::UTC } else { zone }))
     }
@@ -179,25 +173,23 @@ fn named(text: &str) -> Result<TimeZone, TimeError> {
 /// Reads an offset: a sign and hours, then optional minutes after a colon or as two more digits.
 fn offset(text: &str) -> Result<Offset, TimeError> {
     const SHAPES: [&str; 5] = ["0", "00", "0000", "0:00", "00:00"];
-    let error = || {
+    let (sign, clock) = text.split_at(1);
+    let is_known = SHAPES.iter().any(|shape| has_shape(clock, shape));
+    let number = clock.replace(':', "").parse::<i32>().ok();
+    let offset = number.filter(|_| is_known).and_then(|number| {
+        let (hours, minutes) = match clock.len() {
+            1 | 2 => (number, 0),
+            _ => (number / 100, number % 100),
+        };
+        let seconds = (hours * 60 + minutes) * 60;
+        let signed = if sign == "-" { -seconds } else { seconds };
+        let offset = Offset::from_seconds(signed).ok()?;
+        (hours < 24 && minutes < 60).then_some(offset)
+    });
+    offset.ok_or_else(|| {
         let forms = "+02:00, -0530 and +2 work, up to 23:59";
         TimeError(format!("`{text}` is not an offset from UTC: {forms}"))
-    };
-    let (sign, clock) = text.split_at(1);
-    if !SHAPES.iter().any(|shape| has_shape(clock, shape)) {
-        return Err(error());
-    }
-    let number: i32 = clock.replace(':', "").parse().map_err(|_| error())?;
-    let (hours, minutes) = match clock.len() {
-        1 | 2 => (number, 0),
-        _ => (number / 100, number % 100),
-    };
-    if hours > 23 || minutes > 59 {
-        return Err(error());
-    }
-    let seconds = (hours * 60 + minutes) * 60;
-    let signed = if sign == "-" { -seconds } else { seconds };
-    Offset::from_seconds(signed).map_err(|_| error())
+    })
 }
 
 /// True when a zone is UTC under another name, such as `Etc/UTC`, which many servers use.

@@ -7,9 +7,10 @@
 //! Labels are outcomes and the like, never droplets or scopes, so that a large account has no more series than a small
 //! one. Where accounts are configured, each has its own series.
 //!
-//! `totals` adds up the log of syncs, each row once. This file reads the present content of the archive besides. Millions
-//! of actions are not counted for each request: the number is as of the last sync that may have archived some. All other
-//! numbers come from small tables and the small index of actions in progress. `text` names and explains all metrics.
+//! `totals` adds up the log of syncs, each row once. This file also reads the present content of the archive. Millions
+//! of actions are not counted for each request: the number is as of the last sync that may have archived some. All
+//! other numbers come from small tables and the small index of actions in progress. `text` names and explains all
+//! metrics.
 
 mod text;
 mod totals;
@@ -101,16 +102,13 @@ impl Figures {
 
 impl Holdings {
     fn read(connection: &Connection, actions: u64, scope: &str) -> Result<Self, query::Error> {
-        let open = connection.prepare_cached(OPEN)?.query_row([], |row| {
-            let count: i64 = row.get("open_actions")?;
-            let oldest: Option<String> = row.get("oldest_open_at")?;
-            Ok((count.unsigned_abs(), oldest))
-        });
-        let (open_actions, oldest) = open?;
+        let mut open = connection.prepare_cached(OPEN)?;
+        let (open_actions, oldest): (i64, Option<String>) =
+            open.query_row([], |row| row.try_into())?;
         let listings = status::listings_of_scope(connection, scope)?;
         Ok(Self {
             actions,
-            open_actions,
+            open_actions: open_actions.unsigned_abs(),
             oldest_open_at: oldest.and_then(|text| text.parse().ok()),
             listings: ListingFigures::of(&listings),
             archive_bytes: count(connection, BYTES)?,
@@ -192,18 +190,6 @@ pub struct Ticks {
     pub made_up: u64,
     /// A sync was started between ticks, because the previous one had failed.
     pub retry: u64,
-}
-
-impl Ticks {
-    /// Each count with its name.
-    pub(super) fn by_result(self) -> [(&'static str, u64); 4] {
-        [
-            ("run", self.run),
-            ("skipped", self.skipped),
-            ("made_up", self.made_up),
-            ("retry", self.retry),
-        ]
-    }
 }
 
 #[cfg(test)]

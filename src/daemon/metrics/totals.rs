@@ -70,28 +70,15 @@ pub struct Quota {
     pub at: Option<Timestamp>,
 }
 
-/// A row of the log.
-struct Run {
-    id: RunId,
-    started_at: String,
-    finished_at: Option<String>,
-    scope: String,
-    outcome: Option<String>,
-    requests: u64,
-    retries: u64,
-    faults: u64,
-    inserted: u64,
-    updated: u64,
-    rejected: u64,
-    ratelimit_remaining: Option<u64>,
-}
-
 pub(super) const RUNS: &str = "
 SELECT id, started_at, finished_at, scope, outcome, requests, retries, faults, inserted, updated, rejected,
        ratelimit_remaining
   FROM sync_runs
  WHERE id > :after
  ORDER BY id";
+
+/// The last sync, which may still be running.
+const LAST: &str = "SELECT id, scope FROM sync_runs ORDER BY id DESC LIMIT 1";
 
 pub(super) const STARTED_AT: &str = "SELECT started_at FROM sync_runs WHERE id = :id";
 
@@ -109,19 +96,20 @@ impl Totals {
             Self::default()
         };
         let mut may_have_archived = !is_known;
-        let mut last: Option<Run> = None;
+        let last = connection
+            .prepare_cached(LAST)?
+            .query_row([], |row| Ok((row.get("id")?, row.get("scope")?)))
+            .optional()?;
+        let (last, scope): (Option<RunId>, _) = last.unzip();
+        totals.scope = scope;
         let mut statement = connection.prepare_cached(RUNS)?;
         let after = totals.settled.as_ref().map_or(RunId::MIN, |(id, _)| *id);
         let mut rows = statement.query(named_params! { ":after": after })?;
         while let Some(row) = rows.next()? {
-            if let Some(run) = last.replace(Run::read(row)?) {
-                may_have_archived |= totals.add(run);
-            }
-        }
-        if let Some(run) = last {
-            totals.scope = Some(run.scope.clone());
-            if run.outcome.is_some() {
-                may_have_archived |= totals.add(run);
+            let id = row.get("id")?;
+            let outcome: Option<String> = row.get("outcome")?;
+            if outcome.is_some() || last != Some(id) {
+                may_have_archived |= totals.add(id, outcome.as_deref(), row)?;
             }
         }
         *self = totals;
@@ -161,65 +149,50 @@ impl Totals {
         Ok(found.as_ref() == Some(started_at))
     }
 
-    /// Returns true when the sync archived actions, or may have.
-    fn add(&mut self, run: Run) -> bool {
-        let ending = RunState::ended(run.outcome.as_deref());
-        *self.runs.entry(ending.as_str()).or_default() += 1;
-        for (sum, number) in [
-            (&mut self.inserted, run.inserted),
-            (&mut self.updated, run.updated),
-            (&mut self.rejected, run.rejected),
-            (&mut self.requests, run.requests),
-            (&mut self.retries, run.retries),
-            (&mut self.faults, run.faults),
+    /// Adds a row of the log. Returns true when the sync archived actions, or may have.
+    fn add(&mut self, id: RunId, outcome: Option<&str>, row: &Row<'_>) -> rusqlite::Result<bool> {
+        // archiver never writes a negative count, but a file may hold one.
+        let count = |name: &str| {
+            let number: Option<i64> = row.get(name)?;
+            Ok::<_, rusqlite::Error>(number.and_then(|number| u64::try_from(number).ok()))
+        };
+        let inserted_before = self.inserted;
+        for (sum, name) in [
+            (&mut self.inserted, "inserted"),
+            (&mut self.updated, "updated"),
+            (&mut self.rejected, "rejected"),
+            (&mut self.requests, "requests"),
+            (&mut self.retries, "retries"),
+            (&mut self.faults, "faults"),
         ] {
-            *sum = sum.saturating_add(number);
+            *sum = sum.saturating_add(count(name)?.unwrap_or(0));
         }
-        let started_at: Option<Timestamp> = run.started_at.parse().ok();
-        if run.finished_at.is_some() {
+        let ending = RunState::ended(outcome);
+        *self.runs.entry(ending.as_str()).or_default() += 1;
+        let started: String = row.get("started_at")?;
+        let finished: Option<String> = row.get("finished_at")?;
+        let started_at: Option<Timestamp> = started.parse().ok();
+        if finished.is_some() {
             self.last_ended_at = started_at;
         }
-        let finished_at: Option<Timestamp> = run.finished_at.and_then(|text| text.parse().ok());
+        let finished_at: Option<Timestamp> = finished.and_then(|text| text.parse().ok());
         if let (Some(began), Some(ended)) = (started_at, finished_at) {
             // A clock that was set back must not make a negative duration.
             let seconds = ended.epoch_seconds() - began.epoch_seconds();
             self.durations.add(u64::try_from(seconds).unwrap_or(0));
         }
         self.last_run = Some(LastRun { ending, started_at });
-        if let Some(remaining) = run.ratelimit_remaining {
+        if let Some(remaining) = count("ratelimit_remaining")? {
             let at = finished_at;
             self.quota = Some(Quota { remaining, at });
         }
         if ending == RunState::Complete {
-            self.complete.insert(run.scope, (run.id, started_at));
+            self.complete.insert(row.get("scope")?, (id, started_at));
         }
-        self.settled = Some((run.id, run.started_at));
+        self.settled = Some((id, started));
         // A failed sync may have failed to write after some pages, and then records none of them.
-        run.inserted > 0 || matches!(ending, RunState::Killed | RunState::Failed)
-    }
-}
-
-impl Run {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        // archiver never writes a negative count, but a file may hold one.
-        let count = |name: &str| {
-            let number: Option<i64> = row.get(name)?;
-            Ok::<_, rusqlite::Error>(number.and_then(|number| u64::try_from(number).ok()))
-        };
-        Ok(Self {
-            id: row.get("id")?,
-            started_at: row.get("started_at")?,
-            finished_at: row.get("finished_at")?,
-            scope: row.get("scope")?,
-            outcome: row.get("outcome")?,
-            requests: count("requests")?.unwrap_or(0),
-            retries: count("retries")?.unwrap_or(0),
-            faults: count("faults")?.unwrap_or(0),
-            inserted: count("inserted")?.unwrap_or(0),
-            updated: count("updated")?.unwrap_or(0),
-            rejected: count("rejected")?.unwrap_or(0),
-            ratelimit_remaining: count("ratelimit_remaining")?,
-        })
+        let is_unsure = matches!(ending, RunState::Killed | RunState::Failed);
+        Ok(is_unsure || self.inserted > inserted_before)
     }
 }
 
@@ -228,7 +201,8 @@ impl Run {
 pub struct Histogram {
     /// The counts between two bounds. The last one has no upper bound.
     counts: [u64; Self::BOUNDS.len() + 1],
-    sum_seconds: u64,
+    /// The sum of the durations, in seconds.
+    pub sum_seconds: u64,
 }
 
 impl Histogram {
@@ -248,12 +222,6 @@ impl Histogram {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
-    }
-
-    /// The sum of the durations, in seconds.
-    #[must_use]
-    pub fn sum_seconds(&self) -> u64 {
-        self.sum_seconds
     }
 
     /// Each bound, in seconds, and the number of durations up to it.
@@ -294,7 +262,7 @@ mod tests {
                 (7_200, 7),
             ]
         );
-        assert_eq!((histogram.count(), histogram.sum_seconds()), (9, 1_014_528));
+        assert_eq!((histogram.count(), histogram.sum_seconds), (9, 1_014_528));
     }
 
     #[test]
@@ -302,7 +270,7 @@ mod tests {
         let mut histogram = Histogram::default();
         histogram.add(u64::MAX);
         histogram.add(u64::MAX);
-        assert_eq!((histogram.count(), histogram.sum_seconds()), (2, u64::MAX));
+        assert_eq!((histogram.count(), histogram.sum_seconds), (2, u64::MAX));
     }
 
     #[test]

@@ -84,17 +84,13 @@ impl Pinger {
     fn within(url: PingUrl, limits: Limits) -> Result<Self, Error> {
         let builder = http::builder(&url.0).connect_timeout(CONNECT_WITHIN);
         // A router may forget an idle connection between two pings, and a request on it would wait in vain.
-        match builder.pool_max_idle_per_host(0).build() {
-            Ok(client) => Ok(Self {
-                url,
-                client,
-                limits,
-            }),
-            Err(error) => Err(Error {
-                host: url.host().to_owned(),
-                reason: words(&error.without_url()),
-            }),
-        }
+        let client = builder.pool_max_idle_per_host(0).build();
+        let client = client.map_err(|error| url.failed(words(&error.without_url())))?;
+        Ok(Self {
+            url,
+            client,
+            limits,
+        })
     }
 
     /// Reports an event of `run`, with the first 10,000 bytes of a text.
@@ -114,10 +110,7 @@ impl Pinger {
         };
         let sent = tokio::time::timeout(self.limits.altogether, send).await;
         let sent = sent.unwrap_or_else(|_| Err(("no answer came in time".to_owned(), false)));
-        sent.map_err(|(reason, _)| Error {
-            host: self.url.host().to_owned(),
-            reason,
-        })
+        sent.map_err(|(reason, _)| self.url.failed(reason))
     }
 
     /// An error has its reason, and is true when another attempt may help.
@@ -213,6 +206,11 @@ impl PingUrl {
     fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
+
+    fn failed(&self, reason: String) -> Error {
+        let host = self.host().to_owned();
+        Error { host, reason }
+    }
 }
 
 impl FromStr for PingUrl {
@@ -223,9 +221,7 @@ impl FromStr for PingUrl {
         let Ok(url) = Url::parse(text.trim()) else {
             return refused("it must be a complete URL");
         };
-        let Some(host) = url.host_str() else {
-            return refused("it has no host");
-        };
+        let host = url.host_str().unwrap_or_default();
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(host) => {}

@@ -23,8 +23,13 @@ use crate::core::time::{Timestamp, Zone};
 /// A cron expression in a time zone.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    expression: Expression,
-    zone: Zone,
+    /// The expression as it was written.
+    pub text: String,
+    cron: Cron,
+    /// True when the expression names hours, instead of every hour or every few.
+    names_hours: bool,
+    /// The time zone.
+    pub zone: Zone,
 }
 
 /// The clock changes that one search passes. Zones change twice a year, and an expression that matches only in leap
@@ -40,122 +45,20 @@ impl Schedule {
     /// # Errors
     /// When the expression is invalid, with the place of the mistake, or when no time after `now` matches it.
     pub fn new(text: &str, zone: Zone, now: Timestamp) -> Result<Self, ScheduleError> {
-        let expression = Expression::parse(text)?;
-        let schedule = Self { expression, zone };
+        let schedule = Self::parse(text, zone)?;
         match schedule.next_after(now) {
             Some(_) => Ok(schedule),
-            None => Err(never(text.trim())),
+            None => Err(ScheduleError {
+                message: format!(
+                    "`{}` never matches: no future date has that month and day",
+                    schedule.text
+                ),
+                hint: "check the day of the month against the month",
+            }),
         }
     }
 
-    /// The time zone.
-    #[must_use]
-    pub fn zone(&self) -> &Zone {
-        &self.zone
-    }
-
-    /// The expression as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.expression.text
-    }
-
-    /// The first instant after `after`; `None` when there is none before the year 5000.
-    #[must_use]
-    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let names_hours = self.expression.names_hours;
-        let mut since = after;
-        let mut offset = i64::from(self.zone.offset_seconds_at(after));
-        // The local time, as seconds of a calendar without zones. The search begins at this second.
-        let mut shown = after.epoch_seconds() + offset + 1;
-        if names_hours {
-            shown = shown.max(self.end_of_repetition(after).unwrap_or(shown));
-        }
-        for _ in 0..MOST_CHANGES {
-            let matched = self.expression.first_from(shown)?;
-            let candidate = Timestamp::from_epoch_seconds(matched - offset).ok()?;
-            let until = candidate.saturating_add_seconds(1);
-            let changes = self.zone.transitions_between(since, until);
-            let Some(change) = changes.first() else {
-                return Some(candidate);
-            };
-            let at = change.at.epoch_seconds();
-            let (before, behind) = (at + offset, at + i64::from(change.offset_seconds));
-            if names_hours && (before..behind).contains(&matched) {
-                return Some(change.at);
-            }
-            shown = if names_hours {
-                before.max(behind)
-            } else {
-                behind
-            };
-            since = change.at;
-            offset = i64::from(change.offset_seconds);
-        }
-        None
-    }
-
-    /// The instants after `after`.
-    pub fn after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
-        std::iter::successors(self.next_after(after), |tick| self.next_after(*tick))
-    }
-
-    /// The seconds between two instants, for each instant after `after`.
-    pub fn gaps(&self, after: Timestamp) -> impl Iterator<Item = i64> {
-        let gap = |tick| Some(self.next_after(tick)?.epoch_seconds() - tick.epoch_seconds());
-        self.after(after).map_while(gap)
-    }
-
-    /// If the local time at `at` is a repetition after a change, the local time when it ends.
-    fn end_of_repetition(&self, at: Timestamp) -> Option<i64> {
-        let since = at.saturating_add_seconds(-LONGEST_FOLD_SECONDS);
-        let until = at.saturating_add_seconds(1);
-        let mut offset = self.zone.offset_seconds_at(since);
-        let mut end = None;
-        for change in self.zone.transitions_between(since, until) {
-            if change.offset_seconds < offset {
-                end = Some(change.at.epoch_seconds() + i64::from(offset));
-            }
-            offset = change.offset_seconds;
-        }
-        end
-    }
-}
-
-/// A valid expression, on a calendar without zones.
-#[derive(Clone, Debug)]
-struct Expression {
-    /// The expression as it was written.
-    text: String,
-    cron: Cron,
-    /// True when it names hours, instead of every hour or every few.
-    names_hours: bool,
-}
-
-/// Each field: its name, what it allows, and the words among that.
-const FIELDS: [(&str, &str, &str); 6] = [
-    ("second", "0 to 59, with * , - /", ""),
-    ("minute", "0 to 59, with * , - /", ""),
-    ("hour", "0 to 23, with * , - /", ""),
-    (
-        "day of the month",
-        "1 to 31, L for the last, 15W for the weekday nearest to the 15th, with * , - /",
-        "L W",
-    ),
-    (
-        "month",
-        "1 to 12 or JAN to DEC, with * , - /",
-        "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC",
-    ),
-    (
-        "day of the week",
-        "0 to 7 or SUN to SAT (0 and 7 are Sunday), 5L for the last Friday, 5#2 for the second, with * , - /",
-        "SUN MON TUE WED THU FRI SAT L",
-    ),
-];
-
-impl Expression {
-    fn parse(text: &str) -> Result<Self, ScheduleError> {
+    fn parse(text: &str, zone: Zone) -> Result<Self, ScheduleError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(invalid("the cron expression is empty".to_owned()));
@@ -181,7 +84,52 @@ impl Expression {
             // Parts that are valid alone are valid together too.
             cron: read(&fields.join(" ")).ok_or_else(wrong_count)?,
             names_hours: !fields[count - 4].contains('*'),
+            zone,
         })
+    }
+
+    /// The first instant after `after`; `None` when there is none before the year 5000.
+    #[must_use]
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let mut since = after;
+        let mut offset = i64::from(self.zone.offset_seconds_at(after));
+        // The local time, as seconds of a calendar without zones. The search begins at this second.
+        let mut shown = after.epoch_seconds() + offset + 1;
+        if self.names_hours {
+            shown = shown.max(self.end_of_repetition(after).unwrap_or(shown));
+        }
+        for _ in 0..MOST_CHANGES {
+            let matched = self.first_from(shown)?;
+            let candidate = Timestamp::from_epoch_seconds(matched - offset).ok()?;
+            let until = candidate.saturating_add_seconds(1);
+            let changes = self.zone.transitions_between(since, until);
+            let Some(change) = changes.first() else {
+                return Some(candidate);
+            };
+            let at = change.at.epoch_seconds();
+            let (before, behind) = (at + offset, at + i64::from(change.offset_seconds));
+            if self.names_hours && (before..behind).contains(&matched) {
+                return Some(change.at);
+            }
+            shown = match self.names_hours {
+                true => before.max(behind),
+                false => behind,
+            };
+            since = change.at;
+            offset = i64::from(change.offset_seconds);
+        }
+        None
+    }
+
+    /// The instants after `after`.
+    pub fn after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+        std::iter::successors(self.next_after(after), |tick| self.next_after(*tick))
+    }
+
+    /// The seconds between two instants, for each instant after `after`.
+    pub fn gaps(&self, after: Timestamp) -> impl Iterator<Item = i64> {
+        let gap = |tick| Some(self.next_after(tick)?.epoch_seconds() - tick.epoch_seconds());
+        self.after(after).map_while(gap)
     }
 
     /// The first match at or after a second of a calendar without zones, both counted from 1970.
@@ -190,7 +138,44 @@ impl Expression {
         let found = self.cron.find_next_occurrence(&from, true).ok()?;
         Some(found.timestamp())
     }
+
+    /// If the local time at `at` is a repetition after a change, the local time when it ends.
+    fn end_of_repetition(&self, at: Timestamp) -> Option<i64> {
+        let since = at.saturating_add_seconds(-LONGEST_FOLD_SECONDS);
+        let until = at.saturating_add_seconds(1);
+        let mut offset = self.zone.offset_seconds_at(since);
+        let mut end = None;
+        for change in self.zone.transitions_between(since, until) {
+            if change.offset_seconds < offset {
+                end = Some(change.at.epoch_seconds() + i64::from(offset));
+            }
+            offset = change.offset_seconds;
+        }
+        end
+    }
 }
+
+/// Each field: its name, what it allows, and the words among that.
+const FIELDS: [(&str, &str, &str); 6] = [
+    ("second", "0 to 59, with * , - /", ""),
+    ("minute", "0 to 59, with * , - /", ""),
+    ("hour", "0 to 23, with * , - /", ""),
+    (
+        "day of the month",
+        "1 to 31, L for the last, 15W for the weekday nearest to the 15th, with * , - /",
+        "L W",
+    ),
+    (
+        "month",
+        "1 to 12 or JAN to DEC, with * , - /",
+        "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC",
+    ),
+    (
+        "day of the week",
+        "0 to 7 or SUN to SAT (0 and 7 are Sunday), 5L for the last Friday, 5#2 for the second, with * , - /",
+        "SUN MON TUE WED THU FRI SAT L",
+    ),
+];
 
 /// The expression that a name means, as in crontab(5); a text that is no name means itself.
 fn meaning_of(text: &str) -> Result<&str, ScheduleError> {
@@ -256,14 +241,6 @@ pub struct ScheduleError {
 fn invalid(message: String) -> ScheduleError {
     let hint = "for example '*/15 * * * *' for every quarter of an hour, '30 2 * * *' for 02:30, or @hourly";
     ScheduleError { message, hint }
-}
-
-/// The error for an expression that matches no future time.
-fn never(expression: &str) -> ScheduleError {
-    ScheduleError {
-        message: format!("`{expression}` never matches: no future date has that month and day"),
-        hint: "check the day of the month against the month",
-    }
 }
 
 #[cfg(test)]

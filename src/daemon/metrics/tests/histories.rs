@@ -114,7 +114,7 @@ fn sums(totals: &Totals) -> [u64; 9] {
         totals.requests,
         totals.retries,
         totals.faults,
-        totals.durations.sum_seconds(),
+        totals.durations.sum_seconds,
     ]
 }
 
