@@ -246,8 +246,4 @@ impl RowWriter for Counted {
             .collect();
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

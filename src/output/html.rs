@@ -20,21 +20,14 @@ pub struct Frame {
 
 /// Writes rows as a `<table>`.
 pub(super) struct Html {
-    options: Options,
-    columns: Vec<(Look, Option<Link>)>,
+    pub(super) options: Options,
+    pub(super) columns: Vec<(Look, Option<Link>)>,
 }
 
 /// The page that a cell links to, and the index of the column with its id.
-type Link = (&'static str, usize);
+pub(super) type Link = (&'static str, usize);
 
 impl Html {
-    pub(super) fn new(options: Options) -> Self {
-        Self {
-            options,
-            columns: Vec::new(),
-        }
-    }
-
     fn cell(
         &self,
         (look, link): (Look, Option<Link>),
@@ -92,11 +85,11 @@ impl RowFormat for Html {
         let column = |heading: &Heading<'_>| (heading.look, link(heading.name, headings));
         self.columns = headings.iter().map(column).collect();
         let header = html! {
-            thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
+            @if !self.options.no_header {
+                thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
+            }
         };
-        let header = Some(header.0).filter(|_| !self.options.no_header);
-        let header = header.unwrap_or_default();
-        let head = &self.options.frame.head;
+        let (head, header) = (&self.options.frame.head, header.0);
         bytes.extend(format!("{head}<table>\n{header}<tbody>\n").bytes());
         Ok(())
     }

@@ -53,20 +53,6 @@ impl Format {
         Self::Html,
     ];
 
-    /// The name, as written after `-o`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Json => "json",
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Markdown => "markdown",
-            Self::Html => "html",
-        }
-    }
-
     /// True for the formats for people: they show values as people write them.
     #[must_use]
     pub fn is_for_people(self) -> bool {
@@ -86,16 +72,18 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut all = Self::ALL.into_iter();
-        all.find(|format| format.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is not an output format: use {names}")
-        })
+        all.find(|format| format.to_string() == text)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(|format| format.to_string()).join(", ");
+                format!("`{text}` is not an output format: use {names}")
+            })
     }
 }
 
 impl fmt::Display for Format {
+    /// The name, as written after `-o`: that of the variant in small letters.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(&format!("{self:?}").to_lowercase())
     }
 }
 
@@ -242,30 +230,26 @@ impl<'a> Heading<'a> {
     /// `errored_percent` a share, `droplet_id` an id, and any other number counts something.
     #[must_use]
     pub fn named(name: &'a str) -> Self {
-        let (title, look) = if let Some(title) = name.strip_suffix("_seconds") {
-            (title, Look::Seconds)
-        } else if let Some(title) = name.strip_suffix("_at") {
-            (title, Look::Time)
-        } else if name == "seconds" || name.contains("_seconds_") {
-            (name, Look::Seconds)
-        } else if name.ends_with("_min_percent") {
-            (name, Look::Percent(Round::Down))
-        } else if name.ends_with("_max_percent") {
-            (name, Look::Percent(Round::Up))
-        } else if name.ends_with("_percent") {
-            (name, Look::Percent(Round::Nearest))
-        } else if name == "status" {
-            (name, Look::Status)
-        } else if is_id(name) {
-            (name, Look::Plain)
-        } else {
-            (name, Look::Number)
+        let ends_in = |suffix| name.ends_with(suffix);
+        let look = match name {
+            "status" => Look::Status,
+            "seconds" => Look::Seconds,
+            _ if ends_in("_seconds") || name.contains("_seconds_") => Look::Seconds,
+            _ if ends_in("_at") => Look::Time,
+            _ if ends_in("_min_percent") => Look::Percent(Round::Down),
+            _ if ends_in("_max_percent") => Look::Percent(Round::Up),
+            _ if ends_in("_percent") => Look::Percent(Round::Nearest),
+            _ if is_id(name) => Look::Plain,
+            _ => Look::Number,
         };
         let title = match name {
             "droplet_name" => "droplet",
             "region_slug" => "region",
             "duration_seconds" => "took",
-            _ => title,
+            _ => {
+                let unit = name.strip_suffix("_seconds");
+                unit.or(name.strip_suffix("_at")).unwrap_or(name)
+            }
         };
         Self {
             title,
@@ -322,7 +306,7 @@ pub struct Options {
     pub frame: Frame,
 }
 
-/// Takes rows one by one and writes them as text. The text is buffered until [`finish`](RowWriter::finish).
+/// Takes rows one by one.
 pub trait RowWriter {
     /// Takes the headings of the columns. Call it once, before the rows.
     ///
@@ -343,12 +327,6 @@ pub trait RowWriter {
     fn total(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         self.row(values)
     }
-
-    /// Writes the remaining text. Call it once, after the rows.
-    ///
-    /// # Errors
-    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
-    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// A format appends each part of an answer to the bytes for the sink.
@@ -365,7 +343,7 @@ trait RowFormat {
     }
 }
 
-/// Writes rows in a format. The sink gets whole rows, many at a time.
+/// Writes rows as text. The sink gets whole rows, many at a time; the rest is buffered until [`finish`](Writer::finish).
 pub struct Writer<'sink> {
     format: Box<dyn RowFormat>,
     sink: &'sink mut dyn Write,
@@ -380,14 +358,22 @@ impl<'sink> Writer<'sink> {
     pub fn new(format: Format, options: Options, sink: &'sink mut dyn Write) -> Self {
         let format: Box<dyn RowFormat> = match format {
             Format::Table => Box::new(table::Table::new(options)),
-            Format::Json => Box::new(json::Json::new(true)),
-            Format::Jsonl => Box::new(json::Json::new(false)),
+            Format::Json | Format::Jsonl => Box::new(json::Json {
+                is_array: format == Format::Json,
+                ..json::Json::default()
+            }),
             Format::Csv | Format::Tsv => Box::new(csv::Separated {
                 options,
                 is_tsv: format == Format::Tsv,
             }),
-            Format::Markdown => Box::new(markdown::Markdown::new(options)),
-            Format::Html => Box::new(html::Html::new(options)),
+            Format::Markdown => Box::new(markdown::Markdown {
+                options,
+                looks: Vec::new(),
+            }),
+            Format::Html => Box::new(html::Html {
+                options,
+                columns: Vec::new(),
+            }),
         };
         Self {
             format,
@@ -396,7 +382,17 @@ impl<'sink> Writer<'sink> {
         }
     }
 
-    /// The titles of the columns that did not fit. Known after [`finish`](RowWriter::finish).
+    /// Writes the remaining text. Call it once, after the rows.
+    ///
+    /// # Errors
+    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.format.end(&mut self.bytes);
+        self.hand_on(0)?;
+        self.sink.flush()
+    }
+
+    /// The titles of the columns that did not fit. Known after [`finish`](Writer::finish).
     #[must_use]
     pub fn hidden(&self) -> Vec<&str> {
         self.format.hidden()
@@ -422,12 +418,6 @@ impl RowWriter for Writer<'_> {
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         self.format.row(values, &mut self.bytes)?;
         self.hand_on(ENOUGH)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.format.end(&mut self.bytes);
-        self.hand_on(0)?;
-        self.sink.flush()
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) struct Table {
     columns: Vec<Column>,
     /// The cells of the window, row by row; `None` when the widths are fixed.
     window: Option<Vec<Piece<'static>>>,
-    /// The number of characters by which a line may be wider than its columns.
-    slack: usize,
+    /// The width that a line may have.
+    longest: isize,
 }
 
 /// A cell of a line. A text may be shortened.
@@ -53,7 +53,7 @@ impl Table {
             options,
             columns: Vec::new(),
             window: Some(Vec::new()),
-            slack: usize::MAX,
+            longest: isize::MAX,
         }
     }
 
@@ -63,22 +63,22 @@ impl Table {
             return;
         };
         if let Some(limit) = self.options.width {
-            self.slack = fit(&mut self.columns, limit, self.options.hides_columns);
+            fit(&mut self.columns, limit, self.options.hides_columns);
+            let longest = limit.max(total(&self.columns, usize::MAX));
+            self.longest = longest.cast_signed();
         }
         if !self.options.no_header {
             let color = self.options.is_colored.then_some(BOLD);
             let titles = self.columns.iter().map(|column| Piece {
-                text: Cow::Borrowed(column.title.as_str()),
-                is_text: true,
-                is_unknown: false,
                 color,
+                ..piece(&Value::Text(&column.title), Look::Plain, &self.options)
             });
-            write_line(bytes, &self.columns, self.slack, titles);
+            write_line(bytes, &self.columns, self.longest, titles);
         }
         let mut cells = cells.into_iter().peekable();
         while cells.peek().is_some() {
             let row = cells.by_ref().take(self.columns.len());
-            write_line(bytes, &self.columns, self.slack, row);
+            write_line(bytes, &self.columns, self.longest, row);
         }
     }
 }
@@ -99,7 +99,7 @@ impl RowFormat for Table {
         let Some(window) = &mut self.window else {
             let cells = values.iter().zip(&self.columns);
             let cells = cells.map(|(value, column)| piece(value, column.look, &self.options));
-            write_line(bytes, &self.columns, self.slack, cells);
+            write_line(bytes, &self.columns, self.longest, cells);
             return Ok(());
         };
         for (column, value) in self.columns.iter_mut().zip(values) {
@@ -198,10 +198,10 @@ impl Column {
 }
 
 /// Makes the columns fit a line: without bars, with shorter times, without the columns of the highest ranks, and with
-/// shorter texts. Returns the unused width.
+/// shorter texts.
 ///
 /// Numbers are never shortened, and times never cut: they would be others.
-fn fit(columns: &mut [Column], limit: usize, may_hide: bool) -> usize {
+fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
     for is_time in [false, true] {
         if total(columns, usize::MAX) <= limit {
             break;
@@ -227,7 +227,6 @@ fn fit(columns: &mut [Column], limit: usize, may_hide: bool) -> usize {
         };
         widest.width -= 1;
     }
-    limit.saturating_sub(total(columns, usize::MAX))
 }
 
 /// The width of a line, if each text has at most `shortest` characters.
@@ -262,28 +261,30 @@ fn bare(text: &str, look: Look) -> Cow<'_, str> {
     }
 }
 
-/// Writes one line. A cell that is too wide uses the slack of the line. When a number is wider than the slack, the
-/// padding and the texts of the line give way.
+/// Writes one line. A text that is wider than its column takes the room that the line has. When a number is wider than
+/// that, the padding and the texts of the line give way.
 fn write_line<'a>(
     line: &mut Vec<u8>,
     columns: &[Column],
-    slack: usize,
+    longest: isize,
     pieces: impl Iterator<Item = Piece<'a>>,
 ) {
     let start = line.len();
     let pieces = shown_pieces(columns, pieces);
-    let excess: usize = pieces.iter().map(|(column, it)| excess(column, it)).sum();
-    let mut room = slack.saturating_sub(excess);
-    let mut missing = excess.saturating_sub(slack);
+    let widths = pieces.iter().map(|(column, it)| needed(column, it));
+    let gaps = GAP * pieces.len().saturating_sub(1);
+    let mut room = longest - (widths.sum::<usize>() + gaps).cast_signed();
     for (number, (column, mut piece)) in pieces.into_iter().enumerate() {
-        let given = missing.min(spare(column, &piece));
-        missing -= given;
-        let place = column.width - given;
-        if is_flexible(column, &piece) {
-            if let Cow::Owned(text) = shortened(&piece.text, place.saturating_add(room)) {
-                piece.text = Cow::Owned(text);
-            }
-            room = room.saturating_sub(width(&piece.text).saturating_sub(place));
+        let (usual, length) = (needed(column, &piece), width(&piece.text));
+        let least = match is_flexible(column, &piece) {
+            true => length.min(NARROWEST),
+            false => length,
+        };
+        let place = usual.saturating_add_signed(room);
+        let place = place.clamp(least.min(usual), length.max(usual));
+        room -= place.cast_signed() - usual.cast_signed();
+        if let Cow::Owned(text) = shortened(&piece.text, place) {
+            piece.text = Cow::Owned(text);
         }
         let padding = place.saturating_sub(width(&piece.text));
         let is_right = column.has_numbers && !column.has_text;
@@ -325,23 +326,13 @@ fn shown_pieces<'a, 'columns>(
     pieces
 }
 
-/// The number of characters by which a cell is wider than its column, and cannot be shortened.
-fn excess(column: &Column, piece: &Piece<'_>) -> usize {
-    if is_flexible(column, piece) {
-        return 0;
+/// The width that a cell has in a line without other room: that of its column, unless it is wider and cannot be
+/// shortened.
+fn needed(column: &Column, piece: &Piece<'_>) -> usize {
+    match is_flexible(column, piece) {
+        true => column.width,
+        false => column.width.max(width(&piece.text)),
     }
-    width(&piece.text).saturating_sub(column.width)
-}
-
-/// The number of characters that a cell can give to one that is too wide.
-fn spare(column: &Column, piece: &Piece<'_>) -> usize {
-    let text = width(&piece.text);
-    let least = if is_flexible(column, piece) {
-        text.min(NARROWEST)
-    } else {
-        text
-    };
-    column.width.saturating_sub(least)
 }
 
 fn is_flexible(column: &Column, piece: &Piece<'_>) -> bool {
@@ -355,12 +346,11 @@ fn piece<'a>(value: &Value<'a>, look: Look, options: &Options) -> Piece<'a> {
         (Value::Real(percent), Look::Percent(_)) => {
             format!("{text:>5} {}", bar(percent / 100.0)).into()
         }
-        // A total is greater than the greatest, and no part of anything.
-        (Value::Integer(number), Look::Bar { greatest }) if *number > greatest => {
-            format!("{text} {}", bar(0.0)).into()
-        }
         (Value::Integer(number), Look::Bar { greatest }) => {
-            format!("{text} {}", bar(*number as f64 / greatest.max(1) as f64)).into()
+            // A total is greater than the greatest, and no part of anything.
+            let part = Some(*number).filter(|number| *number <= greatest);
+            let share = part.unwrap_or(0) as f64 / greatest.max(1) as f64;
+            format!("{text} {}", bar(share)).into()
         }
         _ => text,
     };

@@ -40,10 +40,6 @@ impl RowWriter for Lines {
         self.0.push(cells.join("|"));
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn cell(value: &Value<'_>) -> String {

@@ -92,21 +92,15 @@ impl Page<'_> {
         let estimated = downtime.rows().filter(|row| row.is_estimate());
         let estimated: u64 = estimated.map(|row| row.count("downtime_seconds")).sum();
         let estimate = (estimated > 0).then(|| format!("{} of it estimated", text(estimated)));
-        let figure = |name, label, value, note| Figure {
-            name,
-            label,
-            value,
-            note,
-        };
         let (living, destroyed) = self.droplets(lives);
         let open = grouped(self.open_actions()?);
         Ok(vec![
-            figure("actions", "Actions", grouped(actions), None),
-            figure("failures", "Failures", grouped(failures), rate),
-            figure("droplets", "Living droplets", grouped(living), None),
-            figure("destroyed", "Destroyed droplets", grouped(destroyed), None),
-            figure("downtime", "Downtime", text(off), estimate),
-            figure("in-progress", "In progress", open, None),
+            ("actions", "Actions", grouped(actions), None),
+            ("failures", "Failures", grouped(failures), rate),
+            ("droplets", "Living droplets", grouped(living), None),
+            ("destroyed", "Destroyed droplets", grouped(destroyed), None),
+            ("downtime", "Downtime", text(off), estimate),
+            ("in-progress", "In progress", open, None),
         ])
     }
 

@@ -12,23 +12,42 @@ use crate::cli::filter;
 use crate::cli::order::OrderFlags;
 
 /// The arguments of `archiver report`.
-pub(in crate::cli) struct Arguments {
-    /// The report; `None` for the list of reports.
-    pub(super) chosen: Option<Chosen>,
-    /// True for a line about each report.
-    pub(super) is_digest: bool,
-    pub(super) answer: AnswerFlags,
+pub(in crate::cli) enum Arguments {
+    /// All reports.
+    Reports(ListFlags),
+    Report(Chosen),
 }
 
-pub(super) struct Chosen {
+/// Flags of the list of reports.
+#[derive(Args)]
+pub(in crate::cli) struct ListFlags {
+    #[command(flatten)]
+    pub(super) answer: AnswerFlags,
+    /// Run every report with its defaults, and print a line for each
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
+}
+
+/// Flags of every report.
+#[derive(Args)]
+pub(in crate::cli) struct ReportFlags {
+    #[command(flatten)]
+    pub(super) order: OrderFlags,
+    #[command(flatten)]
+    pub(super) answer: AnswerFlags,
+    /// Print the SQL instead; every sqlite3 can run it
+    #[arg(long, help_heading = "Output")]
+    pub(super) show_sql: bool,
+}
+
+pub(in crate::cli) struct Chosen {
     pub(super) name: String,
     /// The texts of its parameters, by name.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) during: Option<String>,
-    pub(super) order: OrderFlags,
     /// The tags of the droplets.
     pub(super) tags: Vec<Term<String>>,
-    pub(super) is_shown: bool,
+    pub(super) flags: ReportFlags,
 }
 
 const ABOUT: &str = "List the reports, or run one";
@@ -46,11 +65,9 @@ Examples:
 /// What a report about absence says of its exit status.
 const COVERED: &str =
     "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
-const SHOW_SQL: &str = "show-sql";
 pub(super) const DURING: &str = "during";
 /// The parameters that a window sets.
-pub(super) const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
-const ALL: &str = "all";
+const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
 const TAG: &str = "tag";
 /// The prefix of the ids of parameters, so that none is taken for a flag of this program.
 const PARAMETER: &str = "parameter ";
@@ -87,15 +104,7 @@ fn command_of(report: &Report) -> Command {
         .args(report.parameters.iter().map(flag))
         .args(has_window(report).then(during))
         .args(tag(report));
-    let command = AnswerFlags::augment_args(OrderFlags::augment_args(command))
-        .about(harmless(sentence))
-        .arg(
-            Arg::new(SHOW_SQL)
-                .long(SHOW_SQL)
-                .action(ArgAction::SetTrue)
-                .help_heading("Output")
-                .help("Print the SQL instead; every sqlite3 can run it"),
-        );
+    let command = ReportFlags::augment_args(command).about(harmless(sentence));
     if more.is_empty() {
         return command;
     }
@@ -116,13 +125,13 @@ fn flag(parameter: &Parameter) -> Arg {
     Arg::new(format!("{PARAMETER}{}", parameter.name))
         .long(parameter.name.replace('_', "-"))
         .alias(parameter.name.clone())
-        .value_name(match parameter.kind {
+        .value_name(match &parameter.kind {
             Kind::Droplets => "ID|NAME",
             Kind::Time | Kind::End => "TIME",
             Kind::Duration => "DURATION",
-            Kind::Number => "N",
+            Kind::Number(_) => "N",
             Kind::Types => "TYPE",
-            Kind::Text => "TEXT",
+            Kind::Text(_) => "TEXT",
             Kind::Periods => "PERIOD",
         })
         .help(help)
@@ -169,25 +178,20 @@ pub(super) fn harmless(text: &str) -> String {
 
 /// The flags that every report already has; a parameter cannot have the same name.
 pub(super) fn taken_flags(root: &Command) -> Vec<String> {
-    let answer = AnswerFlags::augment_args(OrderFlags::augment_args(Command::new("answer")));
-    let arguments = root.get_arguments().chain(answer.get_arguments());
+    let report = ReportFlags::augment_args(Command::new("report"));
+    let arguments = root.get_arguments().chain(report.get_arguments());
     let names = arguments.flat_map(|argument| {
         let aliases = argument.get_all_aliases().unwrap_or_default();
         argument.get_long().into_iter().chain(aliases)
     });
     let names = names.map(str::to_owned).collect::<Vec<_>>();
-    let others = ["help", "version", SHOW_SQL, DURING].map(str::to_owned);
+    let others = ["help", "version", DURING].map(str::to_owned);
     names.into_iter().chain(others).collect()
 }
 
 impl Args for Arguments {
     fn augment_args(command: Command) -> Command {
-        AnswerFlags::augment_args(command).about(ABOUT).arg(
-            Arg::new(ALL)
-                .long(ALL)
-                .action(ArgAction::SetTrue)
-                .help("Run every report with its defaults, and print a line for each"),
-        )
+        ListFlags::augment_args(command).about(ABOUT)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -197,14 +201,9 @@ impl Args for Arguments {
 
 impl FromArgMatches for Arguments {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let (chosen, own) = match matches.subcommand() {
-            Some((name, own)) => (Some(Chosen::new(name, own)?), own),
-            None => (None, matches),
-        };
-        Ok(Self {
-            is_digest: chosen.is_none() && matches.get_flag(ALL),
-            chosen,
-            answer: AnswerFlags::from_arg_matches(own)?,
+        Ok(match matches.subcommand() {
+            Some((name, own)) => Self::Report(Chosen::new(name, own)?),
+            None => Self::Reports(ListFlags::from_arg_matches(matches)?),
         })
     }
 
@@ -227,9 +226,8 @@ impl Chosen {
             name: name.to_owned(),
             parameters: parameters.collect(),
             during: text(DURING),
-            order: OrderFlags::from_arg_matches(matches)?,
             tags: tags.into_iter().flatten().cloned().collect(),
-            is_shown: matches.get_flag(SHOW_SQL),
+            flags: ReportFlags::from_arg_matches(matches)?,
         })
     }
 }

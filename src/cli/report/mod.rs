@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use archiver::config::{Config, Environment};
-use archiver::core::time::{Timestamp, Zone, parse_period};
+use archiver::core::time::{Timestamp, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
 use archiver::query::Filter;
 use archiver::query::report::{self, Bound, Library, Report};
@@ -30,10 +30,11 @@ use crate::cli::report_digest;
 use crate::cli::searched;
 use crate::cli::union::{self, Question, Said};
 pub(super) use arguments::{Arguments, command};
-use arguments::{Chosen, DURING, WINDOW, harmless, taken_flags};
+use arguments::{Chosen, DURING, harmless, taken_flags};
 
 /// The columns of the list of reports.
 pub(super) const COLUMNS: [&str; 4] = ["name", "title", "parameters", "summary"];
+
 /// The reports. Empty when `arguments` ask for another command, which does not need the user's files.
 pub(super) fn library(
     arguments: &[OsString],
@@ -55,19 +56,21 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    let flags = &arguments.answer;
-    let Some(chosen) = &arguments.chosen else {
-        for problem in library.problems() {
-            context.terminal.warning(problem);
+    let chosen = match arguments {
+        Arguments::Report(chosen) => chosen,
+        Arguments::Reports(flags) => {
+            for problem in library.problems() {
+                context.terminal.warning(problem);
+            }
+            return match flags.all {
+                true => report_digest::run(context, &flags.answer, library),
+                false => list(context, &flags.answer, library),
+            };
         }
-        return match arguments.is_digest {
-            true => report_digest::run(context, flags, library),
-            false => list(context, flags, library),
-        };
     };
     let report = library.get(&chosen.name)?;
-    if !chosen.is_shown {
-        return run_report(context, chosen, flags, report);
+    if !chosen.flags.show_sql {
+        return run_report(context, chosen, report);
     }
     let sql = if context.terminal.shows_answers {
         harmless(&report.sql)
@@ -115,44 +118,33 @@ fn explain(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<
 }
 
 /// The texts for the parameters. A window sets both of its ends.
-fn texts(
-    chosen: &Chosen,
-    now: Timestamp,
-    zone: &Zone,
-) -> Result<BTreeMap<String, String>, Failure> {
+fn texts(chosen: &Chosen, now: Timestamp) -> Result<BTreeMap<String, String>, Failure> {
     let mut texts = chosen.parameters.clone();
     if let Some(text) = &chosen.during {
-        let period = parse_period(text, now, zone);
+        let period = parse_period(text, now, &chosen.flags.answer.tz);
         let period = period.map_err(|error| Failure::usage(format!("--{DURING}: {error}")))?;
-        let ends = [period.since, period.until].map(|end| end.to_string());
-        let names = WINDOW.map(|(name, _)| name.to_owned());
-        texts.extend(names.into_iter().zip(ends));
+        texts.insert("since".to_owned(), period.since.to_string());
+        texts.insert("until".to_owned(), period.until.to_string());
     }
     Ok(texts)
 }
 
-fn run_report(
-    context: &Context,
-    chosen: &Chosen,
-    flags: &AnswerFlags,
-    report: &Report,
-) -> Result<Status, Failure> {
+fn run_report(context: &Context, chosen: &Chosen, report: &Report) -> Result<Status, Failure> {
+    let (order, flags) = (&chosen.flags.order, &chosen.flags.answer);
     let now = Timestamp::now();
-    let texts = texts(chosen, now, &flags.tz)?;
-    let (named, order) = (
-        named(chosen, report, &texts),
-        merged_order(chosen, report, &texts),
-    );
+    let texts = texts(chosen, now)?;
+    let named = named(chosen, report, &texts);
+    let usual = usual_order(report, &texts);
     let question = Question {
-        total: report.total.as_ref().filter(|_| !chosen.order.cuts()),
-        ..Question::new(flags, &named, order)
+        total: report.total.as_ref().filter(|_| !order.cuts()),
+        ..Question::new(flags, &named, order.after(usual))
     };
     let answer = question.print(context, |own, rows| {
         if report.absence.is_some() {
             own.basis.note_absence();
         }
         let connection = own.open_archive()?;
-        let bound = bound(own, (chosen, flags), report, &texts, (&connection, now))?;
+        let bound = bound(own, chosen, report, &texts, (&connection, now))?;
         check_window(&texts, &bound)?;
         tell_values(own, report, &bound);
         let named = bound.droplets(report);
@@ -174,7 +166,7 @@ fn run_report(
 /// The values of all parameters, with the choice of tags.
 fn bound(
     context: &Context,
-    (chosen, flags): (&Chosen, &AnswerFlags),
+    chosen: &Chosen,
     report: &Report,
     texts: &BTreeMap<String, String>,
     (connection, now): (&Connection, Timestamp),
@@ -186,14 +178,14 @@ fn bound(
     let surroundings = report::Context {
         connection,
         now,
-        zone: &flags.tz,
+        zone: &chosen.flags.answer.tz,
         narrow: &narrow,
     };
     let bound = report.bind(texts, &surroundings);
     bound.map_err(|error| match error {
         // As in `query`, a missing action does not make a misspelt type right.
         report::Error::UnknownType { .. } => error.into(),
-        error => filter::unresolved(context, flags, error),
+        error => filter::unresolved(context, &chosen.flags.answer, error),
     })
 }
 
@@ -217,8 +209,8 @@ fn tell_values(context: &Context, report: &Report, bound: &Bound) {
     }
 }
 
-/// The order of the rows of several accounts.
-fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Order {
+/// The order in which each account sends its rows.
+fn usual_order(report: &Report, texts: &BTreeMap<String, String>) -> Order {
     let (columns, limit) = report.row_order();
     let way = |is_down| if is_down { Way::Down } else { Way::Up };
     let columns = columns.into_iter();
@@ -227,11 +219,11 @@ fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, Strin
         let text = searched::value(report, texts, &name)?;
         text.trim().parse().ok()
     });
-    chosen.order.after(Order {
+    Order {
         by: columns.collect(),
         limit,
         ..Order::default()
-    })
+    }
 }
 
 /// The droplets and tags that the user named.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use super::{Allowed, Error, Kind, NOW, Parameter, Report, flag};
+use super::{Error, Kind, NOW, Parameter, Report, flag};
 use crate::core::model::DropletId;
 use crate::core::time::{
     CalendarUnit, TimeError, Timestamp, Zone, parse_duration, parse_since, parse_until,
@@ -120,19 +120,14 @@ pub(super) fn check(parameter: &Parameter, text: &str) -> Result<(), Error> {
 const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
 fn plain(parameter: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
-    let value = match parameter.kind {
+    let value = match &parameter.kind {
         Kind::Time => time(parse_since(text, now, zone)),
         Kind::End => time(parse_until(text, now, zone)),
         Kind::Duration => duration(text),
-        Kind::Number => number(&parameter.allowed, text),
+        Kind::Number(least) => number(*least, text),
         Kind::Types => types(text).map(|types| list(&types)),
-        Kind::Periods if text == ALL_OF_IT || unit(text).is_some() => {
-            Ok(Value::Text(text.to_owned()))
-        }
-        Kind::Periods => Err(format!(
-            "`{text}` is not a period: use month, week, day or all"
-        )),
-        Kind::Text => words(&parameter.allowed, text),
+        Kind::Periods => unit(text).map(|_| Value::Text(text.to_owned())),
+        Kind::Text(allowed) => words(allowed, text),
         Kind::Droplets => Ok(list(&parts(text))),
     };
     value.map_err(invalid(&parameter.name))
@@ -169,15 +164,16 @@ fn duration(text: &str) -> Result<Value, String> {
     }
 }
 
-/// The period that is the whole window.
-const ALL_OF_IT: &str = "all";
-
-fn unit(text: &str) -> Option<CalendarUnit> {
+/// The length of periods; `None` for one period that is the whole window.
+fn unit(text: &str) -> Result<Option<CalendarUnit>, String> {
     match text {
-        "month" => Some(CalendarUnit::Month),
-        "week" => Some(CalendarUnit::Week),
-        "day" => Some(CalendarUnit::Day),
-        _ => None,
+        "month" => Ok(Some(CalendarUnit::Month)),
+        "week" => Ok(Some(CalendarUnit::Week)),
+        "day" => Ok(Some(CalendarUnit::Day)),
+        "all" => Ok(None),
+        _ => Err(format!(
+            "`{text}` is not a period: use month, week, day or all"
+        )),
     }
 }
 
@@ -189,8 +185,9 @@ fn periods(name: &str, values: &BTreeMap<String, Value>, zone: &Zone) -> Option<
     };
     let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
     let (since, until) = (time("since")?, time("until")?);
-    let periods = match unit(text(name)?) {
-        None => vec![(ALL_OF_IT.to_owned(), since, until)],
+    let by = text(name)?;
+    let periods = match unit(by).ok()? {
+        None => vec![(by.to_owned(), since, until)],
         Some(unit) => unit.between(since, until, zone),
     };
     let periods: Vec<_> = periods
@@ -200,29 +197,25 @@ fn periods(name: &str, values: &BTreeMap<String, Value>, zone: &Zone) -> Option<
     Some(Value::Text(serde_json::json!(periods).to_string()))
 }
 
-fn number(allowed: &Allowed, text: &str) -> Result<Value, String> {
+fn number(least: Option<u32>, text: &str) -> Result<Value, String> {
     // A whole number that no integer holds would lose digits.
     let number = text.parse().ok().filter(|number: &f64| number.abs() < 1e15);
     let number = number.ok_or_else(|| format!("`{text}` is not a number: 20 and 1.5 work"))?;
-    match allowed {
-        Allowed::From(least) if number < f64::from(*least) => {
+    match least {
+        Some(least) if number < f64::from(least) => {
             Err(format!("`{text}` is too small: use {least} or more"))
         }
         _ => Ok(text.parse().map_or(Value::Real(number), Value::Integer)),
     }
 }
 
-fn words(allowed: &Allowed, text: &str) -> Result<Value, String> {
+fn words(allowed: &[String], text: &str) -> Result<Value, String> {
     let words = parts(text);
-    if let Allowed::Words(allowed) = allowed
-        && let Some(word) = words
-            .iter()
-            .find(|word| !allowed.iter().any(|it| it == *word))
-    {
-        let allowed = allowed.join(", ");
-        return Err(format!("`{word}` is invalid: use {allowed}"));
+    let is_allowed = |word: &str| allowed.is_empty() || allowed.iter().any(|it| it == word);
+    match words.iter().find(|word| !is_allowed(word)) {
+        Some(word) => Err(format!("`{word}` is invalid: use {}", allowed.join(", "))),
+        None => Ok(list(&words)),
     }
-    Ok(list(&words))
 }
 
 fn parts(text: &str) -> Vec<&str> {

@@ -75,16 +75,15 @@ impl Library {
     /// Removes the reports that have a parameter with a refused name. The caller needs this name for another purpose.
     #[must_use]
     pub fn without_parameters(mut self, is_refused: impl Fn(&str) -> bool) -> Self {
-        for report in std::mem::take(&mut self.reports) {
+        self.reports.retain(|report| {
             let mut names = report.parameters.iter().map(|parameter| &parameter.name);
-            match names.find(|name| is_refused(name)) {
-                None => self.reports.push(report),
-                Some(name) => {
-                    let message = format!("rename the parameter `{name}`: a flag has this name");
-                    self.problems.push(report.problem(None, &message));
-                }
-            }
-        }
+            let refused = names.find(|name| is_refused(name));
+            self.problems.extend(refused.map(|name| {
+                let message = format!("rename the parameter `{name}`: a flag has this name");
+                report.problem(None, &message)
+            }));
+            refused.is_none()
+        });
         self
     }
 

@@ -29,18 +29,8 @@ pub struct Window {
     pub zone: Zone,
 }
 
-/// A key figure.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// The name for programs: `actions`, `failures` …
-    pub name: &'static str,
-    /// The label.
-    pub label: &'static str,
-    /// The figure.
-    pub value: String,
-    /// A note about it.
-    pub note: Option<String>,
-}
+/// A key figure: its name for programs, its label, and its value with a note about it.
+pub type Figure = (&'static str, &'static str, String, Option<String>);
 
 /// All that the overview shows.
 #[derive(Clone, Debug)]
@@ -137,10 +127,10 @@ fn basis(basis: &[(&'static str, String)], is_complete: bool) -> Markup {
 fn figures(figures: &[Figure], reports: &[(String, String)], is_linked: bool) -> Markup {
     html! {
         dl .figures {
-            @for figure in figures {
-                div data-figure=(figure.name) {
-                    dt { (figure.label) }
-                    dd { strong { (figure.value) } @if let Some(note) = &figure.note { " " small { (note) } } }
+            @for (name, label, value, note) in figures {
+                div data-figure=(name) {
+                    dt { (label) }
+                    dd { strong { (value) } @if let Some(note) = note { " " small { (note) } } }
                 }
             }
         }
@@ -234,11 +224,4 @@ fn linked(address: Option<String>, content: Markup) -> Markup {
 /// The day of an instant on the clocks of the window.
 fn day_text(at: Timestamp, window: &Window) -> String {
     CalendarUnit::Day.text(CalendarUnit::Day.at(at, &window.zone))
-}
-
-impl Window {
-    /// The length in seconds.
-    fn seconds(&self) -> i64 {
-        self.until.epoch_seconds() - self.since.epoch_seconds()
-    }
 }

@@ -75,18 +75,15 @@ fn stacked_bars(months: &BTreeMap<&str, Failures<'_>>, legend: &[&str], window: 
 /// The place in the legend, the lower and the upper end of each layer of a bar.
 fn layers(month: &Failures<'_>, legend: &[&str]) -> Vec<(usize, u64, u64)> {
     let mut from = 0;
-    let others = month.iter().filter(|(kind, _)| !legend.contains(kind));
-    let others: u64 = others.map(|(_, errored)| errored).sum();
-    let layer = |(index, kind): (usize, &&str)| {
-        let number = match index {
-            MOST_TYPES => others,
-            _ => month.get(kind).copied().unwrap_or(0),
-        };
-        let layer = (index, from, from + number);
+    let mut numbers = vec![0; legend.len()];
+    for (kind, errored) in month {
+        let index = legend.iter().position(|it| it == kind);
+        numbers[index.unwrap_or(MOST_TYPES)] += errored;
+    }
+    let layers = numbers.iter().enumerate().map(|(index, number)| {
         from += number;
-        layer
-    };
-    let layers = legend.iter().enumerate().map(layer);
+        (index, from - number, from)
+    });
     layers.filter(|(_, from, to)| from < to).collect()
 }
 
@@ -94,14 +91,10 @@ fn failures_table(months: &BTreeMap<&str, Failures<'_>>, all: &Failures<'_>) -> 
     let mut headings = vec!["Month"];
     headings.extend(all.keys());
     let rows = months.iter().rev().map(|(month, failures)| {
-        let number = |kind| {
-            failures
-                .get(kind)
-                .map_or_else(String::new, |it| grouped(*it))
-        };
-        let mut cells = vec![(*month).to_owned()];
-        cells.extend(all.keys().map(number));
-        cells
+        let numbers = all.keys().map(|kind| failures.get(kind));
+        let numbers = numbers.map(|it| it.map_or_else(String::new, |it| grouped(*it)));
+        let month = [(*month).to_owned()].into_iter();
+        month.chain(numbers).collect()
     });
     as_table(FAILURES, &headings, rows)
 }
@@ -167,8 +160,8 @@ fn points<'a>(
 }
 
 fn path(points: &[(&str, f64, u64)], chart: &Chart) -> String {
-    let points = points.iter().map(|(_, x, seconds)| (x, chart.y(*seconds)));
-    let points: Vec<_> = points.map(|(x, y)| format!("{x} {y}")).collect();
+    let point = |(_, x, seconds): &(&str, f64, u64)| format!("{x} {}", chart.y(*seconds));
+    let points: Vec<_> = points.iter().map(point).collect();
     match points.is_empty() {
         true => String::new(),
         false => format!("M{}", points.join("L")),

@@ -54,7 +54,11 @@ impl FromStr for ListenAddress {
         let (host, port) = text.rsplit_once(':').unwrap_or((THIS_MACHINE, text));
         let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
         let is_host = match bracketed {
-            Some(address) => is_ipv6(address),
+            // With or without the name of an interface: `fe80::1%eth0`.
+            Some(address) => {
+                let address = address.split('%').next().unwrap_or_default();
+                address.parse::<Ipv6Addr>().is_ok()
+            }
             None => {
                 let is_foreign = |it: char| it.is_whitespace() || ":/@[]".contains(it);
                 !host.is_empty() && !host.contains(is_foreign)
@@ -104,12 +108,6 @@ impl fmt::Display for ListenAddress {
             write!(formatter, "{host}:{port}")
         }
     }
-}
-
-/// With or without the name of an interface: `fe80::1%eth0`.
-fn is_ipv6(text: &str) -> bool {
-    let address = text.split_once('%').map_or(text, |(address, _)| address);
-    address.parse::<Ipv6Addr>().is_ok()
 }
 
 /// The limits for clients.
@@ -225,7 +223,10 @@ async fn take_connections(limits: Limits, listener: TcpListener, router: Router)
         while !has_room(limits, &mut open) {
             sleep(BEFORE_ANOTHER_LOOK).await;
         }
-        let activity = Activity::new();
+        let activity = Activity(Arc::new(Mutex::new(State {
+            idle_since: Some(Instant::now()),
+            unread_since: None,
+        })));
         let serving = serve(limits, stream, router.clone(), activity.clone());
         open.push((activity, connections.spawn(serving)));
     }
@@ -251,7 +252,8 @@ fn has_room(limits: Limits, open: &mut Vec<(Activity, AbortHandle)>) -> bool {
 async fn serve(limits: Limits, stream: TcpStream, router: Router, activity: Activity) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
-        let (answer, under_way) = (router.call(request), activity.answer());
+        let (answer, under_way) = (router.call(request), UnderWay(activity.clone()));
+        lock(&activity.0).idle_since = None;
         async {
             let held = move |frame| {
                 let _ = &under_way;
@@ -288,23 +290,11 @@ struct State {
 }
 
 impl Activity {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            idle_since: Some(Instant::now()),
-            unread_since: None,
-        })))
-    }
-
     /// The time from which another connection may replace this one; `None` while an answer is under way.
     fn secure_until(&self, limits: Limits) -> Option<Instant> {
         let state = lock(&self.0);
         let unread = state.unread_since.map(|since| since + limits.reads_within);
         unread.or(state.idle_since.map(|since| since + limits.secure_for))
-    }
-
-    fn answer(&self) -> UnderWay {
-        lock(&self.0).idle_since = None;
-        UnderWay(self.clone())
     }
 
     /// Waits until the client has not read for this long.
