@@ -161,9 +161,10 @@ pub struct Heading<'a> {
 }
 
 /// The way a table for people shows the values of a column. Programs get all values unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Look {
     /// Unchanged.
+    #[default]
     Plain,
     /// A number of things, as `52,292`.
     Number,

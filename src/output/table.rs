@@ -23,9 +23,6 @@ const COMFORTABLE: usize = 12;
 /// The width of a bar of 100 percent, in characters.
 const LONGEST_BAR: usize = 10;
 
-const GREEN: &str = "\x1b[32m";
-const RED: &str = "\x1b[31m";
-const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
 
@@ -132,7 +129,7 @@ impl RowFormat for Table {
 }
 
 /// A column of a table.
-#[derive(Debug)]
+#[derive(Default)]
 struct Column {
     /// The title, as the header shows it.
     title: String,
@@ -167,11 +164,7 @@ impl Column {
             rank: heading.rank,
             width,
             bare_width: width,
-            is_bare: false,
-            is_hidden: false,
-            stand_in: None,
-            has_numbers: false,
-            has_text: false,
+            ..Self::default()
         }
     }
 
@@ -186,15 +179,6 @@ impl Column {
     fn is_flexible(&self) -> bool {
         self.has_text && self.look != Look::Time
     }
-
-    /// The width that the column needs at least, if a text may have `shortest` characters.
-    fn least_width(&self, shortest: usize) -> usize {
-        if self.is_flexible() {
-            self.width.min(shortest)
-        } else {
-            self.width
-        }
-    }
 }
 
 /// Makes the columns fit a line: without bars, with shorter times, without the columns of the highest ranks, and with
@@ -203,21 +187,15 @@ impl Column {
 /// Numbers are never shortened, and times never cut: they would be others.
 fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
     for is_time in [false, true] {
-        if total(columns, usize::MAX) <= limit {
-            break;
-        }
-        let of_kind = columns
-            .iter_mut()
-            .filter(|it| (it.look == Look::Time) == is_time);
-        for column in of_kind.filter(|it| it.bare_width < it.width) {
+        let is_too_long = total(columns, usize::MAX) > limit;
+        let can_give = |it: &&mut Column| is_too_long && it.bare_width < it.width;
+        let columns = columns.iter_mut().filter(can_give);
+        for column in columns.filter(|it| (it.look == Look::Time) == is_time) {
             column.is_bare = true;
             column.width = column.bare_width;
         }
     }
     while may_hide && hide_one(columns, limit) {}
-    for column in columns.iter_mut().filter(|it| it.is_flexible()) {
-        column.width = column.width.min(limit.max(NARROWEST));
-    }
     while total(columns, usize::MAX) > limit {
         let flexible = columns
             .iter_mut()
@@ -233,7 +211,11 @@ fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
 fn total(columns: &[Column], shortest: usize) -> usize {
     let shown = || columns.iter().filter(|column| !column.is_hidden);
     let gaps = GAP * shown().count().saturating_sub(1);
-    shown().map(|it| it.least_width(shortest)).sum::<usize>() + gaps
+    let least = |column: &Column| match column.is_flexible() {
+        true => column.width.min(shortest),
+        false => column.width,
+    };
+    shown().map(least).sum::<usize>() + gaps
 }
 
 /// Hides the column of the highest rank, the last one of several, if the line is too long. Returns true if it did.
@@ -391,12 +373,12 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
     }
 }
 
-/// The colour of a value.
+/// The colour of a value: green, red or yellow.
 fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
     match (value, look) {
-        (Value::Text("completed"), Look::Status) => Some(GREEN),
-        (Value::Text("errored"), Look::Status) => Some(RED),
-        (Value::Text("in-progress"), Look::Status) => Some(YELLOW),
+        (Value::Text("completed"), Look::Status) => Some("\x1b[32m"),
+        (Value::Text("errored"), Look::Status) => Some("\x1b[31m"),
+        (Value::Text("in-progress"), Look::Status) => Some("\x1b[33m"),
         _ => None,
     }
 }

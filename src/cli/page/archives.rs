@@ -37,13 +37,6 @@ const COLUMNS: [Column; 9] = [
 
 /// The number of droplets in the fleet.
 const MOST_LANES: usize = 100;
-/// What a mark of a lane is made of.
-const MARK_COLUMNS: [Column; 4] = [
-    Column::Type,
-    Column::Status,
-    Column::StartedAt,
-    Column::ResourceId,
-];
 
 /// One archive of a page.
 pub(super) struct Archive {
@@ -174,15 +167,15 @@ impl Page<'_> {
     /// Adds the actions of an archive.
     pub(super) fn add_actions(
         &self,
-        (archive, filter): (&Archive, &Filter),
-        columns: &[Column],
+        archive: &Archive,
+        filter: &Filter,
         actions: &mut Kept,
     ) -> Result<(), Failure> {
         let mut answer = Kept::default();
-        let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+        let headings = COLUMNS.map(Column::heading);
         answer.header(&headings).map_err(query::Error::Write)?;
-        let visit = &mut |row: &[Value<'_>]| answer.row(&row[..columns.len()]);
-        query::actions(&archive.connection, filter, self.now, columns, visit)?;
+        let visit = &mut |row: &[Value<'_>]| answer.row(&row[..COLUMNS.len()]);
+        query::actions(&archive.connection, filter, self.now, &COLUMNS, visit)?;
         actions.add(answer, archive.account);
         Ok(())
     }
@@ -195,7 +188,7 @@ impl Page<'_> {
                 limit: Some(MOST_ROWS as u64),
                 ..archive.known(&self.filter)
             };
-            self.add_actions((archive, &newest), &COLUMNS, &mut actions)?;
+            self.add_actions(archive, &newest, &mut actions)?;
             actions.keep_newest(MOST_ROWS);
         }
         Ok(actions)
@@ -266,11 +259,11 @@ impl Page<'_> {
                 ..archive.known(&self.filter)
             };
             if let Some(failed) = with_status(&of_lanes, "errored") {
-                self.add_actions((archive, &failed), &MARK_COLUMNS, &mut marks)?;
+                self.add_actions(archive, &failed, &mut marks)?;
             }
             let mut others = narrowed_to(&of_lanes, &[&BACKUPS[..], &["resize"]].concat());
             others.statuses.none_of.push("errored".to_owned());
-            self.add_actions((archive, &others), &MARK_COLUMNS, &mut marks)?;
+            self.add_actions(archive, &others, &mut marks)?;
         }
         Ok(marks)
     }

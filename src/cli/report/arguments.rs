@@ -11,16 +11,9 @@ use crate::cli::answer::AnswerFlags;
 use crate::cli::filter;
 use crate::cli::order::OrderFlags;
 
-/// The arguments of `archiver report`.
-pub(in crate::cli) enum Arguments {
-    /// All reports.
-    Reports(ListFlags),
-    Report(Chosen),
-}
-
-/// Flags of the list of reports.
+/// Flags of `archiver report`, which lists the reports.
 #[derive(Args)]
-pub(in crate::cli) struct ListFlags {
+pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     pub(super) answer: AnswerFlags,
     /// Run every report with its defaults, and print a line for each
@@ -30,7 +23,7 @@ pub(in crate::cli) struct ListFlags {
 
 /// Flags of every report.
 #[derive(Args)]
-pub(in crate::cli) struct ReportFlags {
+pub(super) struct ReportFlags {
     #[command(flatten)]
     pub(super) order: OrderFlags,
     #[command(flatten)]
@@ -40,8 +33,8 @@ pub(in crate::cli) struct ReportFlags {
     pub(super) show_sql: bool,
 }
 
-pub(in crate::cli) struct Chosen {
-    pub(super) name: String,
+/// The flags of a report, as the user wrote them.
+pub(super) struct Chosen {
     /// The texts of its parameters, by name.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) during: Option<String>,
@@ -92,17 +85,15 @@ const TEMPLATE: &str = "\
 
 fn command_of(report: &Report) -> Command {
     let (sentence, rest) = report.sentence_and_rest();
-    let estimate = report.estimate.as_ref();
-    let estimate = estimate.map(|why| format!("An estimate: {why}"));
-    let rest = Some(rest.to_owned()).filter(|rest| !rest.is_empty());
-    let absence = report.absence.as_ref();
-    let absence = absence.map(|why| format!("{why} {COVERED}"));
-    let more: Vec<String> = rest.into_iter().chain(estimate).chain(absence).collect();
+    let mut more = vec![rest.to_owned()];
+    more.extend((report.estimate.iter()).map(|why| format!("An estimate: {why}")));
+    more.extend((report.absence.iter()).map(|why| format!("{why} {COVERED}")));
+    more.retain(|text| !text.is_empty());
     let command = Command::new(report.name.clone())
         .help_template(TEMPLATE)
         .next_help_heading("Parameters")
         .args(report.parameters.iter().map(flag))
-        .args(has_window(report).then(during))
+        .args(during(report))
         .args(tag(report));
     let command = ReportFlags::augment_args(command).about(harmless(sentence));
     if more.is_empty() {
@@ -137,20 +128,16 @@ fn flag(parameter: &Parameter) -> Arg {
         .help(help)
 }
 
-/// True when a report has both ends of a window as parameters.
-fn has_window(report: &Report) -> bool {
-    let has =
-        |(name, kind): &(&str, Kind)| report.parameter(name).is_some_and(|it| it.kind == *kind);
-    WINDOW.iter().all(has)
-}
-
-/// The flag that sets both ends of a window.
-fn during() -> Arg {
-    Arg::new(DURING)
-        .long(DURING)
-        .value_name("PERIOD")
-        .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
-        .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
+/// The flag that sets both ends of a window, if they are parameters of the report.
+fn during(report: &Report) -> Option<Arg> {
+    let has = |(name, kind)| report.parameter(name).is_some_and(|it| it.kind == kind);
+    WINDOW.into_iter().all(has).then(|| {
+        Arg::new(DURING)
+            .long(DURING)
+            .value_name("PERIOD")
+            .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
+            .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
+    })
 }
 
 /// The flag for the tags of droplets. A report of the user may have a parameter of this name.
@@ -189,32 +176,8 @@ pub(super) fn taken_flags(root: &Command) -> Vec<String> {
     names.into_iter().chain(others).collect()
 }
 
-impl Args for Arguments {
-    fn augment_args(command: Command) -> Command {
-        ListFlags::augment_args(command).about(ABOUT)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Arguments {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(match matches.subcommand() {
-            Some((name, own)) => Self::Report(Chosen::new(name, own)?),
-            None => Self::Reports(ListFlags::from_arg_matches(matches)?),
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
 impl Chosen {
-    fn new(name: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
+    pub(super) fn new(matches: &ArgMatches) -> Result<Self, clap::Error> {
         // A report has no flag that it does not need.
         let text = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
         let tags = matches.try_get_many::<Term<String>>(TAG).ok().flatten();
@@ -223,7 +186,6 @@ impl Chosen {
             Some((name, text(id.as_str())?))
         });
         Ok(Self {
-            name: name.to_owned(),
             parameters: parameters.collect(),
             during: text(DURING),
             tags: tags.into_iter().flatten().cloned().collect(),

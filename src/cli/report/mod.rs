@@ -56,21 +56,20 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    let chosen = match arguments {
-        Arguments::Report(chosen) => chosen,
-        Arguments::Reports(flags) => {
-            for problem in library.problems() {
-                context.terminal.warning(problem);
-            }
-            return match flags.all {
-                true => report_digest::run(context, &flags.answer, library),
-                false => list(context, &flags.answer, library),
-            };
+    let Some(name) = context.written.words.get(1) else {
+        for problem in library.problems() {
+            context.terminal.warning(problem);
         }
+        return match arguments.all {
+            true => report_digest::run(context, &arguments.answer, library),
+            false => list(context, &arguments.answer, library),
+        };
     };
-    let report = library.get(&chosen.name)?;
+    let report = library.get(name)?;
+    let chosen = Chosen::new(&context.written.matches);
+    let chosen = chosen.map_err(|error| Failure::usage(error.to_string()))?;
     if !chosen.flags.show_sql {
-        return run_report(context, chosen, report);
+        return run_report(context, &chosen, report);
     }
     let sql = if context.terminal.shows_answers {
         harmless(&report.sql)

@@ -175,10 +175,8 @@ pub fn check(root: &Path) -> Result<Checked, Error> {
         let _ = lock.unlock();
     }
     found.ok_or_else(|| {
-        let message = format!(
-            "{} holds no export: there is no _manifest.json",
-            root.display()
-        );
+        let root = root.display();
+        let message = format!("{root} holds no export: there is no _manifest.json");
         Error::refused(message, "`archiver export DIR` writes one")
     })
 }

@@ -322,14 +322,11 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     for entry in at(root, fs::read_dir(root))? {
         let name = at(root, entry)?.file_name();
         if name != "lost+found" {
-            return Err(Error::refused(
-                format!(
-                    "{} is no folder of an export: it holds {}, and no _manifest.json",
-                    root.display(),
-                    name.display()
-                ),
-                "choose an empty folder, or one that does not exist yet",
-            ));
+            let (root, name) = (root.display(), name.display());
+            let message =
+                format!("{root} is no folder of an export: it holds {name}, and no _manifest.json");
+            let hint = "choose an empty folder, or one that does not exist yet";
+            return Err(Error::refused(message, hint));
         }
     }
     Ok(())

@@ -70,8 +70,7 @@ impl Report {
         let now = Value::Text(context.now.to_string());
         let mut values = BTreeMap::from([(NOW.to_owned(), now)]);
         for parameter in &self.parameters {
-            let text = written.get(&parameter.name).map(String::as_str);
-            let value = self.value(parameter, text, context)?;
+            let value = self.value(parameter, written, context)?;
             values.insert(parameter.name.clone(), value);
         }
         for parameter in &self.parameters {
@@ -87,10 +86,11 @@ impl Report {
     fn value(
         &self,
         parameter: &Parameter,
-        written: Option<&str>,
+        written: &BTreeMap<String, String>,
         context: &Context<'_>,
     ) -> Result<Value, Error> {
-        let text = match (written.map(str::trim), parameter.default.as_deref()) {
+        let written = written.get(&parameter.name).map(|it| it.trim());
+        let text = match (written, parameter.default.as_deref()) {
             (Some(""), _) | (None, None) => {
                 let (name, flag) = (&self.name, flag(&parameter.name));
                 let message = format!("the report `{name}` needs a value for {flag}: ");

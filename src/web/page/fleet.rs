@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::{Window, as_table, day_text, key, linked};
+use super::{Overview, Window, as_table, day_text, key, linked};
 use crate::core::model::BACKUPS;
 use crate::core::time::{CalendarUnit, Timestamp, duration_text};
 use crate::output::counted;
@@ -49,18 +49,12 @@ const KINDS: [(&str, &str); 3] = [
 /// When a droplet was off.
 type Outage = (Timestamp, Timestamp);
 
-/// Draws the lanes. `downtime` is the answer of `report downtime` about their droplets, and `marks` has their failures,
-/// backups and resizes.
-pub(super) fn fleet(
-    lanes: &[Lane],
-    downtime: &Kept,
-    marks: &Kept,
-    window: &Window,
-    is_linked: bool,
-) -> Markup {
-    let mut events = events(downtime, marks, window);
+/// Draws the lanes.
+pub(super) fn fleet(page: &Overview) -> Markup {
+    let (window, is_linked) = (&page.window, page.served.is_some());
+    let mut events = events(&page.downtime, &page.marks, window);
     let mut of_lane = |lane: &Lane| events.remove(&lane.droplet).unwrap_or_default();
-    let lanes: Vec<_> = lanes.iter().map(|lane| (lane, of_lane(lane))).collect();
+    let lanes: Vec<_> = (page.lanes.iter().map(|lane| (lane, of_lane(lane)))).collect();
     let headings = [
         "Droplet", "Created", "Gone", "Outages", "Off", "Failures", "Backups", "Resizes",
     ];

@@ -102,7 +102,7 @@ impl Overview {
                 @if self.unarchived > 0 {
                     p { "The history of " (counted(self.unarchived, "more droplet")) " is not archived completely." }
                 }
-                (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
+                (fleet::fleet(self))
             }))
             (section("failures", "Failures", months::failures(&self.by_day, window)))
             (section("durations", "Duration of backups and snapshots", months::durations(&self.durations, window)))

@@ -212,15 +212,13 @@ impl Chart {
     }
 
     fn step(&self) -> f64 {
-        let months = u32::try_from(self.months.len().max(1)).unwrap_or(u32::MAX);
-        (WIDTH - LEFT) / f64::from(months)
+        (WIDTH - LEFT) / self.months.len().max(1) as f64
     }
 
     /// The left end of the bar of a month.
     fn x(&self, name: &str) -> Option<f64> {
         let index = self.months.iter().position(|month| month == name)?;
-        let index = u32::try_from(index).ok()?;
-        Some(tenths(LEFT + self.step() * (f64::from(index) + 0.1)))
+        Some(tenths(LEFT + self.step() * (index as f64 + 0.1)))
     }
 
     fn middle(&self, name: &str) -> Option<f64> {
@@ -232,8 +230,7 @@ impl Chart {
     }
 
     fn y(&self, number: u64) -> f64 {
-        let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-        tenths(HEIGHT - HEIGHT * float(number) / float(self.greatest))
+        tenths(HEIGHT - HEIGHT * number as f64 / self.greatest as f64)
     }
 
     /// The names below the axis: months, or years where they would overlap.

@@ -36,20 +36,12 @@ pub struct ListenAddress {
     port: u16,
 }
 
-/// An invalid address to listen on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a valid listen address: write a host and a port, such as 127.0.0.1:9184, [::1]:9184, or 0.0.0.0:9184 \
-     for all addresses of this machine"
-)]
-pub struct AddressError(String);
-
 const THIS_MACHINE: &str = "127.0.0.1";
 
 impl FromStr for ListenAddress {
-    type Err = AddressError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (host, port) = text.rsplit_once(':').unwrap_or((THIS_MACHINE, text));
         let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
@@ -71,7 +63,10 @@ impl FromStr for ListenAddress {
                 host: bracketed.unwrap_or(host).to_owned(),
                 port,
             }),
-            _ => Err(AddressError(text.to_owned())),
+            _ => Err(format!(
+                "`{text}` is not a valid listen address: write a host and a port, such as 127.0.0.1:9184, [::1]:9184, \
+                 or 0.0.0.0:9184 for all addresses of this machine"
+            )),
         }
     }
 }
