@@ -12,7 +12,7 @@ const TABLES: &str = include_str!("tables.yaml");
 
 /// The whole file.
 pub(crate) fn text() -> String {
-    let queries: String = Library::load(None).reports().iter().map(query).collect();
+    let queries: String = Library::load(None).reports.iter().map(query).collect();
     format!(
         "# Made by `cargo run --example datasette`; change tables.yaml or the reports instead.\n\
          {TABLES}    queries:\n{queries}"

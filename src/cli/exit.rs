@@ -258,7 +258,7 @@ impl From<report::Error> for Failure {
         let status = match &error {
             Error::Failed(_, source) if archive::is_corrupt(source) => Status::UnusableArchive,
             Error::Failed(..) | Error::Write(_) => Status::Failed,
-            Error::UnknownType { .. }
+            Error::UnknownType(_)
             | Error::Droplets {
                 source: query::Error::UnknownName { .. } | query::Error::UnknownTag { .. },
                 ..

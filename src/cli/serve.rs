@@ -84,7 +84,7 @@ pub(super) async fn bind(
     let server = Server::bind(listen, router)
         .await
         .map_err(|error| Failure::failed(error.to_string()).with_hint(error.hint()))?;
-    let address = server.address();
+    let address = server.address;
     terminal.info(&format!("pages at http://{address}/"));
     if !address.ip().is_loopback() {
         terminal.warning(
@@ -157,11 +157,8 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     };
     let mut words = surroundings(context)?;
     words.push(name.into());
-    let library = report::library(
-        &words,
-        context.config.environment(),
-        super::Arguments::command,
-    );
+    let environment = context.config.environment();
+    let library = report::library(&words, environment, super::Arguments::command);
     let root = super::root(&library);
     let mut command = root.find_subcommand(name).ok_or_else(nowhere)?;
     let mut values = Vec::new();

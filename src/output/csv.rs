@@ -6,8 +6,7 @@
 use super::{Heading, Options, RowFormat, Value, visible};
 use crate::core::control_characters::is_hidden;
 use std::borrow::Cow;
-use std::io;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Writes rows as separated values.
 pub(super) struct Separated {

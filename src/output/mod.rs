@@ -87,9 +87,9 @@ impl fmt::Display for Format {
     }
 }
 
-/// A value of SQLite that has a text. It borrows, so that a row is passed on without a copy of its cells.
+/// A value of SQLite that has a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
+pub enum Datum<T> {
     /// An unknown value.
     Null,
     /// A whole number.
@@ -97,9 +97,27 @@ pub enum Value<'a> {
     /// A number with a fraction.
     Real(f64),
     /// A text.
-    Text(&'a str),
+    Text(T),
     /// JSON, written unchanged; a text in the formats other than JSON.
-    Json(&'a str),
+    Json(T),
+}
+
+/// A value that borrows, so that a row is passed on without a copy of its cells.
+pub type Value<'a> = Datum<&'a str>;
+
+/// A value that outlives its row.
+pub type Cell = Datum<String>;
+
+impl<T> Datum<T> {
+    fn with_text<'a, U>(&'a self, text: impl FnOnce(&'a T) -> U) -> Datum<U> {
+        match self {
+            Self::Null => Datum::Null,
+            Self::Integer(integer) => Datum::Integer(*integer),
+            Self::Real(real) => Datum::Real(*real),
+            Self::Text(it) => Datum::Text(text(it)),
+            Self::Json(it) => Datum::Json(text(it)),
+        }
+    }
 }
 
 impl<'a> From<Option<&'a str>> for Value<'a> {
@@ -108,42 +126,15 @@ impl<'a> From<Option<&'a str>> for Value<'a> {
     }
 }
 
-/// A value that outlives its row.
-#[derive(Clone, Debug)]
-pub enum Cell {
-    /// An unknown value.
-    Null,
-    /// A whole number.
-    Integer(i64),
-    /// A number with a fraction.
-    Real(f64),
-    /// A text.
-    Text(String),
-    /// JSON.
-    Json(String),
-}
-
 impl From<&Value<'_>> for Cell {
     fn from(value: &Value<'_>) -> Self {
-        match *value {
-            Value::Null => Self::Null,
-            Value::Integer(integer) => Self::Integer(integer),
-            Value::Real(real) => Self::Real(real),
-            Value::Text(text) => Self::Text(text.to_owned()),
-            Value::Json(text) => Self::Json(text.to_owned()),
-        }
+        value.with_text(|text| (*text).to_owned())
     }
 }
 
 impl<'a> From<&'a Cell> for Value<'a> {
     fn from(cell: &'a Cell) -> Self {
-        match cell {
-            Cell::Null => Self::Null,
-            Cell::Integer(integer) => Self::Integer(*integer),
-            Cell::Real(real) => Self::Real(*real),
-            Cell::Text(text) => Self::Text(text),
-            Cell::Json(text) => Self::Json(text),
-        }
+        cell.with_text(String::as_str)
     }
 }
 

@@ -18,8 +18,7 @@ use super::{Page, narrowed_to, with_status};
 use crate::cli::Context;
 use crate::cli::exit::{Failure, Status};
 use crate::cli::report_digest;
-use crate::cli::union::Answers;
-use crate::cli::union::known;
+use crate::cli::union::{Answers, known};
 
 /// The number of actions in the table.
 const MOST_ROWS: usize = 50_000;
@@ -88,9 +87,7 @@ impl Page<'_> {
     ///
     /// The failure, if it is not about one archive of several.
     pub(super) fn without_unreadable(self, failure: Failure) -> Result<Found, Failure> {
-        use Status::{Partial, Unknown, Usage};
-        let is_question = matches!(failure.status, Usage | Unknown | Partial);
-        let Some(account) = self.asked.get().filter(|_| !is_question) else {
+        let Some(account) = self.asked.get() else {
             return Err(failure);
         };
         self.context.terminal.of_account(account).failure(&failure);
@@ -229,10 +226,8 @@ impl Page<'_> {
         if lanes.len() > MOST_LANES {
             let by = [Dimension::Droplet];
             let counts = self.stats(&self.filter, &by, Measure::Errors)?;
-            let counts = counts
-                .rows()
-                .map(|row| (row.integer("droplet_id"), row.count("count")));
-            let counts: HashMap<_, _> = counts.collect();
+            let count = |row: Row<'_>| (row.integer("droplet_id"), row.count("count"));
+            let counts: HashMap<_, _> = counts.rows().map(count).collect();
             lanes.sort_by_key(|lane| Reverse(counts.get(&Some(lane.droplet.1)).copied()));
             lanes.truncate(MOST_LANES);
         }

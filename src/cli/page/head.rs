@@ -53,7 +53,7 @@ impl Page<'_> {
         let chosen = self.context.written.filters();
         if !chosen.is_empty() {
             basis.push(("Filters", chosen));
-            let text = "the actions behind downtime, uptime and reports: all those of each droplet";
+            let text = "the actions that downtime, uptime and reports are about";
             basis.push(("Not filtered", text.to_owned()));
         }
         basis.push(("Written", shown(self.now)));

@@ -177,7 +177,7 @@ impl<'a> Page<'a> {
             lanes,
             downtime,
         };
-        // The last question, so that an archive that cannot be read changes no warning.
+        // Last, so that no warning comes twice when an archive cannot be read.
         self.tell_slips(overview.by_day.sum("count"))?;
         Ok(overview)
     }

@@ -67,7 +67,7 @@ const PARAMETER: &str = "parameter ";
 
 /// `archiver report` with a command for each report.
 pub(in crate::cli) fn command(report: Command, library: &Library) -> Command {
-    let reports = library.reports().iter().map(command_of);
+    let reports = library.reports.iter().map(command_of);
     report
         .about(ABOUT)
         .after_help(AFTER_HELP)

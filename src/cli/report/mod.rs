@@ -57,7 +57,7 @@ pub(super) fn run(
     library: &Library,
 ) -> Result<Status, Failure> {
     let Some(name) = context.written.words.get(1) else {
-        for problem in library.problems() {
+        for problem in &library.problems {
             context.terminal.warning(problem);
         }
         return match arguments.all {
@@ -86,7 +86,7 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     let headings = COLUMNS.map(Heading::plain);
     let printed = answer::print(context, flags, |printer| {
         let written = printer.header(&headings).and_then(|()| {
-            library.reports().iter().try_for_each(|report| {
+            library.reports.iter().try_for_each(|report| {
                 let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
                 let parameters = names.collect::<Vec<_>>().join(" ");
                 let texts = [&report.name, &report.title, &parameters, &report.summary];
@@ -100,18 +100,15 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
 
 /// Prints the names of the reports, each with a sentence. A summary does not fit a table.
 fn explain(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Status, Failure> {
-    let reports = library.reports().iter();
+    let reports = library.reports.iter();
     let entries = reports.map(|report| {
         let (sentence, _) = report.sentence_and_rest();
         (report.name.clone(), visible(sentence).into_owned())
     });
     let entries: Vec<_> = entries.collect();
-    let width = if context.terminal.shows_answers {
-        help::width(context.config.environment())
-    } else {
-        usize::MAX
-    };
-    let text = help::two_columns(&entries, width);
+    let is_shown = context.terminal.shows_answers;
+    let width = is_shown.then(|| help::width(context.config.environment()));
+    let text = help::two_columns(&entries, width.unwrap_or(usize::MAX));
     pager::print(context, |stdout| stdout.write_all(text.as_bytes()))?;
     Ok(flags.status(entries.len() as u64, Doubt::Nothing))
 }
@@ -183,7 +180,7 @@ fn bound(
     let bound = report.bind(texts, &surroundings);
     bound.map_err(|error| match error {
         // As in `query`, a missing action does not make a misspelt type right.
-        report::Error::UnknownType { .. } => error.into(),
+        report::Error::UnknownType(_) => error.into(),
         error => filter::unresolved(context, &chosen.flags.answer, error),
     })
 }
@@ -214,10 +211,7 @@ fn usual_order(report: &Report, texts: &BTreeMap<String, String>) -> Order {
     let way = |is_down| if is_down { Way::Down } else { Way::Up };
     let columns = columns.into_iter();
     let columns = columns.map(|(column, is_down)| (column, way(is_down)));
-    let limit = limit.and_then(|name| {
-        let text = searched::value(report, texts, &name)?;
-        text.trim().parse().ok()
-    });
+    let limit = limit.and_then(|name| searched::value(report, texts, &name)?.trim().parse().ok());
     Order {
         by: columns.collect(),
         limit,
@@ -230,12 +224,10 @@ fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> 
     let parameters = report.droplet_parameters();
     let texts = parameters.filter_map(|it| texts.get(&it.name));
     let terms = texts.flat_map(|text| text.split(',')).map(str::trim);
-    // What is no droplet gets its error when it is bound.
-    let terms = terms
-        .filter(|term| *term != "*")
-        .filter_map(|term| term.parse().ok());
+    let terms = terms.filter(|term| *term != "*");
     Filter {
-        droplets: terms.collect(),
+        // What is no droplet gets its error when it is bound.
+        droplets: terms.filter_map(|term| term.parse().ok()).collect(),
         tags: filter::choice(&chosen.tags),
         ..Filter::default()
     }

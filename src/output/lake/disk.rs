@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::core::files::Hashed;
-use crate::core::files::folder_of;
+use crate::core::files::{Hashed, folder_of};
 
 /// The folder of unfinished work. Engines read nothing below a name that begins like this.
 pub(super) const WORK: &str = ".archiver-export";

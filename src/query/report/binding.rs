@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::{Error, Kind, NOW, Parameter, Report, flag};
 use crate::core::model::DropletId;
+use crate::core::similar::did_you_mean;
 use crate::core::time::{
     CalendarUnit, TimeError, Timestamp, Zone, parse_duration, parse_since, parse_until,
 };
-use crate::query::{self, Choice, Filter, Term, TypeSelector};
+use crate::query::{self, Choice, Filter, Term, TypeSelector, Unseen};
 
 /// The context that gives values their meaning.
 #[derive(Clone, Copy)]
@@ -190,11 +191,9 @@ fn periods(name: &str, values: &BTreeMap<String, Value>, zone: &Zone) -> Option<
         None => vec![(by.to_owned(), since, until)],
         Some(unit) => unit.between(since, until, zone),
     };
-    let periods: Vec<_> = periods
-        .into_iter()
-        .map(|(name, from, to)| [name, from.to_string(), to.to_string()])
-        .collect();
-    Some(Value::Text(serde_json::json!(periods).to_string()))
+    let texts =
+        |(name, from, to): (_, Timestamp, Timestamp)| [name, from.to_string(), to.to_string()];
+    Some(list(&periods.into_iter().map(texts).collect::<Vec<_>>()))
 }
 
 fn number(least: Option<u32>, text: &str) -> Result<Value, String> {
@@ -248,11 +247,11 @@ fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value,
     let unknown = query::unknown(connection, &filter).map_err(of_archive(name))?;
     match unknown.into_iter().next() {
         None => Ok(list(&types)),
-        Some(unknown) => Err(Error::UnknownType {
-            parameter: name.to_owned(),
-            input: unknown.value,
-            near: unknown.near,
-        }),
+        Some(Unseen { value, near, .. }) => {
+            let (flag, near) = (flag(name), did_you_mean(&near));
+            let message = format!("{flag}: no archived action has the type `{value}`{near}");
+            Err(Error::UnknownType(message))
+        }
     }
 }
 

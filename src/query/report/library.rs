@@ -33,8 +33,10 @@ const EMBEDDED: [(&str, &str); 13] = [
 /// The available reports.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
-    reports: Vec<Report>,
-    problems: Vec<String>,
+    /// The reports: first the embedded ones, then the user's.
+    pub reports: Vec<Report>,
+    /// The problems of files that should be reports, by name.
+    pub problems: Vec<String>,
 }
 
 impl Library {
@@ -49,18 +51,6 @@ impl Library {
             library.add_folder(folder);
         }
         library
-    }
-
-    /// The reports: first the embedded ones, then the user's.
-    #[must_use]
-    pub fn reports(&self) -> &[Report] {
-        &self.reports
-    }
-
-    /// The problems of files that should be reports, by name.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
     }
 
     /// The report with this name.

@@ -16,7 +16,6 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
-use crate::core::similar::did_you_mean;
 use crate::query;
 
 pub use binding::{Bound, Context};
@@ -136,15 +135,8 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// No archived action has this type.
-    #[error("{}: no archived action has the type `{input}`{}", flag(.parameter), did_you_mean(.near))]
-    UnknownType {
-        /// The parameter.
-        parameter: String,
-        /// The given text.
-        input: String,
-        /// Archived types with a similar spelling.
-        near: Vec<String>,
-    },
+    #[error("{0}")]
+    UnknownType(String),
     /// A droplet is unknown, or several droplets have this name.
     #[error("{}: {source}", flag(.parameter))]
     Droplets {

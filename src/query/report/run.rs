@@ -25,11 +25,9 @@ pub fn run(
     let mut statement = prepare(connection, report)?;
     bind(&mut statement, report, bound)?;
     let columns = statement.column_count();
-    {
-        let names = statement.column_names();
-        let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
-        writer.header(&headings).map_err(Error::Write)?;
-    }
+    let names = statement.column_names();
+    let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
+    writer.header(&headings).map_err(Error::Write)?;
     let visit = &mut |values: &[Value<'_>]| writer.row(values);
     visit_rows(&mut statement.raw_query(), columns, visit).map_err(|error| match error {
         RowsError::Read(source) => Error::Failed(report.name.clone(), source),

@@ -56,13 +56,13 @@ pub(super) fn with_header(mut report: Report) -> Result<Report, String> {
         let added = add(&mut report, &mut fields, &text);
         added.map_err(|message| report.problem(Some(line), &message))?;
     }
-    let mut field = |word: &str| fields.remove(word);
-    let needed = |word: &str, text: Option<String>| {
+    let mut needed = |word: &str| {
         let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
-        text.ok_or_else(|| report.problem(Some(1), &message))
+        let field = fields.remove(word);
+        field.ok_or_else(|| report.problem(Some(1), &message))
     };
-    let title = needed("title", field("title"))?;
-    let summary = needed("summary", field("summary"))?;
+    let (title, summary) = (needed("title")?, needed("summary")?);
+    let mut field = |word: &str| fields.remove(word);
     let lists = field("lists");
     Ok(Report {
         title,
@@ -220,7 +220,10 @@ impl Report {
         let (terms, limit) = end.split_once("LIMIT ").unwrap_or((end, ""));
         let terms = terms.trim_start_matches("ORDER BY ").split(',');
         let columns = terms.map_while(|term| column(before, term));
-        (columns.collect(), limit_parameter(limit))
+        // `top` in `(SELECT top FROM parameters)`.
+        let limit = limit.trim().strip_prefix("(SELECT ");
+        let limit = limit.and_then(|it| it.strip_suffix(" FROM parameters)"));
+        (columns.collect(), limit.map(str::to_owned))
     }
 }
 
@@ -236,20 +239,11 @@ fn column(before: &str, term: &str) -> Option<(String, bool)> {
     if !expression.chars().all(is_name) {
         return None;
     }
-    let called = format!(" {expression} AS ");
-    let name = match before.rfind(&called) {
-        Some(place) => before[place + called.len()..]
-            .split([',', '\n', ' '])
-            .next(),
+    let name = match before.rsplit_once(&format!(" {expression} AS ")) {
+        Some((_, called)) => called.split([',', '\n', ' ']).next(),
         None => expression.rsplit('.').next(),
     };
     Some((name?.to_owned(), is_down))
-}
-
-/// `top` in `(SELECT top FROM parameters)`.
-fn limit_parameter(limit: &str) -> Option<String> {
-    let inner = limit.trim().strip_prefix("(SELECT ")?;
-    Some(inner.strip_suffix(" FROM parameters)")?.to_owned())
 }
 
 #[cfg(test)]

@@ -82,12 +82,9 @@ impl Overview {
     pub fn document(&self) -> Markup {
         let window = &self.window;
         let is_linked = self.served.is_some();
-        let until = window.until.saturating_add_seconds(-1);
-        let title = format!(
-            "Action history, {} to {}",
-            day_text(window.since, window),
-            day_text(until, window)
-        );
+        let last = window.until.saturating_add_seconds(-1);
+        let [first, last] = [window.since, last].map(|at| day_text(at, window));
+        let title = format!("Action history, {first} to {last}");
         let main = html! {
             @if is_linked { (navigation()) }
             h1 { (title) }

@@ -57,11 +57,12 @@ pub(super) fn failures(by_day: &Kept, window: &Window) -> Markup {
 fn stacked_bars(months: &BTreeMap<&str, Failures<'_>>, legend: &[&str], window: &Window) -> Markup {
     let greatest = months.values().map(|month| month.values().sum()).max();
     let chart = Chart::new(window, greatest.unwrap_or(0), grouped);
+    let width = tenths(chart.step() * 0.8).clamp(0.5, 60.0);
     let bars = html! {
         @for (name, month) in months {
             @if let Some(x) = chart.x(name) {
                 @for (index, from, to) in layers(month, legend) {
-                    rect .{ "series-" (index) } x=(x) width=(chart.bar_width())
+                    rect .{ "series-" (index) } x=(x) width=(width)
                         y=(chart.y(to)) height=(chart.y(from) - chart.y(to)) {
                         title { (name) ": " (grouped(to - from)) " failed, " (legend[index]) }
                     }
@@ -154,7 +155,8 @@ fn points<'a>(
     let point = |row: &Row<'a>| {
         let month = row.text("month")?;
         let seconds = row.integer(column)?.unsigned_abs();
-        Some((month, chart.middle(month)?, seconds))
+        let middle = chart.x(month)? + chart.step() * 0.4;
+        Some((month, tenths(middle), seconds))
     };
     rows.filter_map(point).collect()
 }
@@ -219,14 +221,6 @@ impl Chart {
     fn x(&self, name: &str) -> Option<f64> {
         let index = self.months.iter().position(|month| month == name)?;
         Some(tenths(LEFT + self.step() * (index as f64 + 0.1)))
-    }
-
-    fn middle(&self, name: &str) -> Option<f64> {
-        Some(tenths(self.x(name)? + self.step() * 0.4))
-    }
-
-    fn bar_width(&self) -> f64 {
-        tenths(self.step() * 0.8).clamp(0.5, 60.0)
     }
 
     fn y(&self, number: u64) -> f64 {

@@ -36,14 +36,12 @@ pub struct ListenAddress {
     port: u16,
 }
 
-const THIS_MACHINE: &str = "127.0.0.1";
-
 impl FromStr for ListenAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let (host, port) = text.rsplit_once(':').unwrap_or((THIS_MACHINE, text));
+        let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", text));
         let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
         let is_host = match bracketed {
             // With or without the name of an interface: `fe80::1%eth0`.
@@ -138,7 +136,8 @@ const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(20);
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    /// The address of the server, with the real port when port 0 was requested.
+    pub address: SocketAddr,
     /// The task that takes connections.
     task: JoinSet<()>,
 }
@@ -196,12 +195,6 @@ impl Server {
     /// Stops the server, and returns when the address is free again.
     pub async fn stop(mut self) {
         self.task.shutdown().await;
-    }
-
-    /// The address of the server, with the real port when port 0 was requested.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 }
 

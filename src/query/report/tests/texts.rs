@@ -11,8 +11,8 @@ use crate::query::report::{Bound, Context, Kind, Library, Report};
 
 fn embedded() -> Vec<Report> {
     let library = Library::load(None);
-    assert_eq!(library.problems(), [""; 0]);
-    let reports = library.reports().to_vec();
+    assert_eq!(library.problems, [""; 0]);
+    let reports = library.reports.to_vec();
     assert!(reports.len() >= 13);
     reports
 }
