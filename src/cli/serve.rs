@@ -1,9 +1,9 @@
 //! `archiver serve`: shows the archive in a browser, until it is told to stop.
 //!
 //! A URL stands for a command: `/timeline/web-01?since=7d` is `archiver timeline --since=7d -- web-01`. It comes from
-//! whoever can reach the server. So it names only commands that read the archive, and only their own flags: not the flags
-//! of every command, and none that changes where the answer goes. Each value is one argument, in one piece with its flag,
-//! and no shell sees it.
+//! anyone who can reach the server. So it names only commands that read the archive, and only their own flags: not the
+//! flags of every command, and none that changes where the answer goes. Each value is one argument, in one piece with its
+//! flag, and no shell sees it.
 
 use std::any::TypeId;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What the server sends: the answer of a command, or a refusal, in HTML or JSON. Slow answers are kept for a while so
+//! The server sends the answer of a command, or a refusal, in HTML or JSON. Slow answers are kept for a while so
 //! that the next reader does not wait for them. Every page says when it was written.
 
 use std::collections::HashMap;

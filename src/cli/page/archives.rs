@@ -81,7 +81,7 @@ impl Page<'_> {
         archives.inspect(|archive| self.asked.set(archive.account))
     }
 
-    /// What is left without the archive that was asked last, whose failure is told.
+    /// The archives without the one that was asked last. Tells its failure.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ Examples:
   archiver report downtime --droplet 'web-*' --since 90d
   archiver report stale-backups --older-than 30d --exit-code
   archiver report slow --show-sql | sqlite3 -readonly archive.db";
-/// What a report about absence says of its exit status.
+/// The exit status of a report about absence, in its help.
 const COVERED: &str =
     "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
 pub(super) const DURING: &str = "during";

@@ -226,7 +226,7 @@ fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> 
     let terms = texts.flat_map(|text| text.split(',')).map(str::trim);
     let terms = terms.filter(|term| *term != "*");
     Filter {
-        // What is no droplet gets its error when it is bound.
+        // A text that is no droplet gets its error when it is bound.
         droplets: terms.filter_map(|term| term.parse().ok()).collect(),
         tags: filter::choice(&chosen.tags),
         ..Filter::default()

@@ -16,7 +16,7 @@ pub enum Error {
     /// The folder cannot take this export, or has none.
     #[error("{message}")]
     Refused {
-        /// What is in the way.
+        /// The obstacle.
         message: String,
         /// The next step.
         hint: &'static str,
@@ -133,7 +133,7 @@ impl Disk {
             self.remove_file(&old)?;
         }
         for folder in folders.iter().rev() {
-            // What somebody else puts there meanwhile stays.
+            // A folder with something that somebody else put there stays.
             let _ = self.step(folder, fs::remove_dir);
         }
         Ok(())

@@ -152,7 +152,7 @@ impl Manifest {
     }
 }
 
-/// What a folder holds, and what is wrong with it.
+/// The contents of a folder, and the problems with them.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The manifest.

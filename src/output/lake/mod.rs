@@ -26,7 +26,7 @@ use disk::{Disk, Step, WORK, at, below, locked};
 /// A manifest that is being written.
 const UNFINISHED: &str = "manifest";
 
-/// What a run changed.
+/// The changes of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Files that were written.

@@ -37,7 +37,7 @@ pub struct Report {
     pub absence: Option<String>,
     /// The columns that a narrow table keeps the longest, the most important first. Others go first.
     pub narrow: Vec<String>,
-    /// What a row is, in the singular: `outage`.
+    /// The word for a row, in the singular: `outage`.
     pub noun: Option<String>,
     /// True when a row is something to look at. False for a report that lists what there is.
     pub is_check: bool,

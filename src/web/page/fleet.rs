@@ -30,7 +30,7 @@ pub struct Lane {
     pub gone_at: Option<Timestamp>,
 }
 
-/// What happened to a droplet.
+/// The events of a droplet.
 #[derive(Default)]
 struct Events {
     /// The certain outages, and the estimated ones.

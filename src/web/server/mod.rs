@@ -266,7 +266,7 @@ async fn serve(limits: Limits, stream: TcpStream, router: Router, activity: Acti
     }
 }
 
-/// What happens on a connection.
+/// The state of a connection, for all who work on it.
 #[derive(Clone)]
 struct Activity(Arc<Mutex<State>>);
 
