@@ -47,7 +47,7 @@ fn measure(bench: &Bench) -> Outcome<Vec<Row>> {
     let few = until_now(bench, Corpus::of_account(bench.sized(FEW)))?;
     let many = Corpus::of_account(bench.sized(MANY));
     let library = Library::load(None);
-    let names = library.reports().iter().map(|it| it.name.as_str());
+    let names = library.reports.iter().map(|it| it.name.as_str());
     let archive = until_now(bench, many)?;
     names
         .chain(["--all"])

@@ -12,7 +12,7 @@ const TABLES: &str = include_str!("tables.yaml");
 
 /// The whole file.
 pub(crate) fn text() -> String {
-    let queries: String = Library::load(None).reports().iter().map(query).collect();
+    let queries: String = Library::load(None).reports.iter().map(query).collect();
     format!(
         "# Made by `cargo run --example datasette`; change tables.yaml or the reports instead.\n\
          {TABLES}    queries:\n{queries}"
@@ -50,7 +50,7 @@ fn description(report: &Report) -> String {
             "<li><strong>{}</strong>: {}. {}",
             parameter.name,
             escaped(&parameter.description),
-            escaped(hint(parameter.kind))
+            escaped(hint(&parameter.kind))
         );
         if let Some(default) = written_for_sqlite(parameter) {
             let _ = write!(html, " Empty: <code>{}</code>.", escaped(&default));
@@ -62,15 +62,15 @@ fn description(report: &Report) -> String {
 }
 
 /// The accepted form of a value in Datasette.
-fn hint(kind: Kind) -> &'static str {
+fn hint(kind: &Kind) -> &'static str {
     match kind {
         Kind::Droplets => "Ids, names or patterns such as web-*, comma-separated.",
         Kind::Time | Kind::End => {
             "A time in UTC such as 2026-07-01 19:37, or how long ago: 30 days."
         }
         Kind::Duration => "A length of time such as 90 minutes or 8 days.",
-        Kind::Number => "A number.",
-        Kind::Types | Kind::Text => "Comma-separated.",
+        Kind::Number(_) => "A number.",
+        Kind::Types | Kind::Text(_) => "Comma-separated.",
         Kind::Periods => "One of these words.",
     }
 }

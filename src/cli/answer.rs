@@ -286,11 +286,6 @@ impl RowWriter for Printer<'_> {
         let written = self.writer.row(&shown);
         self.kept(written)
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        let written = self.writer.finish();
-        self.kept(written)
-    }
 }
 
 /// The values at these indexes.

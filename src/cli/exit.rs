@@ -240,9 +240,9 @@ impl From<report::Error> for Failure {
     fn from(error: report::Error) -> Self {
         use report::Error;
         let status = match &error {
-            Error::Failed { source, .. } if archive::is_corrupt(source) => Status::UnusableArchive,
-            Error::Failed { .. } | Error::Write(_) => Status::Failed,
-            Error::UnknownType { .. }
+            Error::Failed(_, source) if archive::is_corrupt(source) => Status::UnusableArchive,
+            Error::Failed(..) | Error::Write(_) => Status::Failed,
+            Error::UnknownType(_)
             | Error::Droplets {
                 source: query::Error::UnknownName { .. } | query::Error::UnknownTag { .. },
                 ..

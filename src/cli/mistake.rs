@@ -278,7 +278,7 @@ impl Mistake<'_> {
             return vec![format!("--{word}")];
         }
         let query = command.find_subcommand("query");
-        let reports = self.library.reports().iter().filter(|_| query.is_some());
+        let reports = self.library.reports.iter().filter(|_| query.is_some());
         let reports: Vec<&str> = reports.map(|report| &*report.name).collect();
         if reports.contains(&word) {
             return vec![format!("report {word}")];

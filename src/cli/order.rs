@@ -201,7 +201,9 @@ impl RowWriter for Ordered<'_> {
         }
         self.writer.row(values)
     }
+}
 
+impl Ordered<'_> {
     /// Passes on the rows that had to wait for the last one.
     fn finish(&mut self) -> io::Result<()> {
         if let Some(key) = &self.key {
@@ -289,10 +291,6 @@ impl RowWriter for Feed {
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         self.pass_on(Sent::Row(values.iter().map(Cell::from).collect()))
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -442,10 +440,6 @@ mod tests {
         fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
             self.0
                 .push(values.iter().map(|it| format!("{it:?}")).collect());
-            Ok(())
-        }
-
-        fn finish(&mut self) -> io::Result<()> {
             Ok(())
         }
     }

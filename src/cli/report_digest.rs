@@ -150,7 +150,7 @@ fn asked<'a>(
     let has_defaults = |report: &&Report| report.parameters.iter().all(|it| it.default.is_some());
     let is_about =
         |report: &&Report| droplets.is_none() || report.droplet_parameters().next().is_some();
-    let reports = library.reports().iter().filter(has_defaults);
+    let reports = library.reports.iter().filter(has_defaults);
     let reports: Vec<&Report> = reports.filter(is_about).collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let now = Timestamp::now();
@@ -241,10 +241,6 @@ impl RowWriter for Counted {
                 _ => None,
             })
             .collect();
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! `archiver serve`: shows the archive in a browser, until it is told to stop.
 //!
 //! A URL stands for a command: `/timeline/web-01?since=7d` is `archiver timeline --since=7d -- web-01`. It comes from
-//! whoever can reach the server. So it names only commands that read the archive, and only their own flags: not the flags
-//! of every command, and none that changes where the answer goes. Each value is one argument, in one piece with its flag,
-//! and no shell sees it.
+//! anyone who can reach the server. So it names only commands that read the archive, and only their own flags: not the
+//! flags of every command, and none that changes where the answer goes. Each value is one argument, in one piece with its
+//! flag, and no shell sees it.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -83,12 +83,8 @@ pub(super) async fn bind(
 ) -> Result<Server, Failure> {
     let server = Server::bind(listen, router)
         .await
-        .map_err(|error| Failure {
-            status: Status::Failed,
-            message: error.to_string(),
-            hint: Some(error.hint().to_owned()),
-        })?;
-    let address = server.address();
+        .map_err(|error| Failure::failed(error.to_string()).with_hint(error.hint()))?;
+    let address = server.address;
     terminal.info(&format!("pages at http://{address}/"));
     if !address.ip().is_loopback() {
         terminal.warning(
@@ -131,21 +127,17 @@ fn cannot(error: &dyn std::fmt::Display) -> Refusal {
 
 /// The archive, the configuration and the accounts of the server, in flags.
 fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
-    let flag = |name: &str, path: &Path| {
-        let mut flag = OsString::from(name);
-        flag.push(path);
-        flag
-    };
+    let flag = |name: &str, path: &Path| [name.as_ref(), path.as_os_str()].join("=".as_ref());
     let config = context.global.config.as_deref();
-    let config = config.map(|path| flag("--config=", path));
+    let config = config.map(|path| flag("--config", path));
     let accounts = context.accounts.iter();
     let accounts = accounts.map(|it| format!("--account={}", it.name).into());
-    let mut words: Vec<_> = config.into_iter().chain(accounts).collect();
+    let mut words: Vec<OsString> = config.into_iter().chain(accounts).collect();
     // Each of several accounts has its own archive.
     if !context.has_several() {
         let path = context.archive_path();
         let path = path.map_err(|failure| cannot(&failure.message))?;
-        words.push(flag("--db=", &path));
+        words.push(flag("--db", &path));
     }
     Ok(words)
 }
@@ -165,11 +157,8 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
     };
     let mut words = surroundings(context)?;
     words.push(name.into());
-    let library = report::library(
-        &words,
-        context.config.environment(),
-        super::Arguments::command,
-    );
+    let environment = context.config.environment();
+    let library = report::library(&words, environment, super::Arguments::command);
     let root = super::root(&library);
     let mut command = root.find_subcommand(name).ok_or_else(nowhere)?;
     let mut values = Vec::new();
@@ -212,7 +201,11 @@ fn flags(command: &Command, query: &str) -> Result<Vec<OsString>, Refusal> {
         let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
         let (name, value) = (decoded(name)?, decoded(value)?);
         let mut open = command.get_arguments().filter(|flag| is_open(flag));
-        let Some(flag) = open.find(|flag| is_named(flag, &name)) else {
+        let is_named = |flag: &&Arg| {
+            let aliases = flag.get_visible_aliases().unwrap_or_default();
+            flag.get_long() == Some(&name) || aliases.contains(&name.as_str())
+        };
+        let Some(flag) = open.find(is_named) else {
             let text = format!("`{}` takes no `{name}` here", command.get_name());
             return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
         };
@@ -230,11 +223,6 @@ fn is_open(flag: &Arg) -> bool {
     let is_closed = flag.get_long().is_none_or(|long| CLOSED.contains(&long));
     let takes_a_path = flag.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     !is_closed && !takes_a_path && !flag.is_hide_set() && !flag.is_global_set()
-}
-
-fn is_named(flag: &Arg, name: &str) -> bool {
-    let aliases = flag.get_visible_aliases().unwrap_or_default();
-    flag.get_long() == Some(name) || aliases.contains(&name)
 }
 
 /// A part of a URL as text.

@@ -15,6 +15,8 @@ pub(super) struct Written {
     pub(super) words: Vec<String>,
     /// The name of each flag of the command, without its dashes, and its values.
     pub(super) flags: Vec<(String, String)>,
+    /// The flags, as they were parsed.
+    pub(super) matches: ArgMatches,
 }
 
 impl Written {
@@ -40,6 +42,7 @@ impl Written {
                 None => written.words.push(values.join(" ")),
             }
         }
+        written.matches = matches.clone();
         written
     }
 
@@ -70,11 +73,14 @@ impl Written {
     }
 
     /// The document around the answer in HTML: its title is the question. On a server it has links.
-    pub(super) fn frame(&self, is_served: bool) -> Frame {
-        let json = is_served.then(|| self.json_address());
+    pub(super) fn frame(&self, is_linked: bool) -> Frame {
+        let json = is_linked.then(|| self.json_address());
         let (head, tail) = web::frame(&self.to_string(), json.as_deref());
-        let links = is_served.then(|| "/".to_owned());
-        Frame { head, tail, links }
+        Frame {
+            head,
+            tail,
+            is_linked,
+        }
     }
 }
 

@@ -6,8 +6,7 @@
 use super::{Heading, Options, RowFormat, Value, visible};
 use crate::core::control_characters::is_hidden;
 use std::borrow::Cow;
-use std::io;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Writes rows as separated values.
 pub(super) struct Separated {
@@ -18,7 +17,7 @@ pub(super) struct Separated {
 impl Separated {
     fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = match self.options.defuses_formulas {
-            true => defused(text),
+            true => defused(text).into(),
             false => Cow::Borrowed(text),
         };
         if self.is_tsv && has(&text, b"\\\t\n\r") {
@@ -74,15 +73,12 @@ fn escaped(text: &str) -> String {
 
 /// Makes a text that no spreadsheet takes for a formula. The text after each semicolon is checked too: where the
 /// decimal point is a comma, a semicolon ends a cell.
-pub(super) fn defused(text: &str) -> Cow<'_, str> {
-    if !text.split(';').any(is_formula) {
-        return Cow::Borrowed(text);
-    }
+fn defused(text: &str) -> String {
     let parts = text.split(';').map(|part| match is_formula(part) {
         true => format!("'{part}"),
         false => part.to_owned(),
     });
-    Cow::Owned(parts.collect::<Vec<_>>().join(";"))
+    parts.collect::<Vec<_>>().join(";")
 }
 
 /// True when a spreadsheet may take the text for a formula. A spreadsheet may skip spaces and invisible characters, and

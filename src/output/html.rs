@@ -14,27 +14,20 @@ pub struct Frame {
     pub head: String,
     /// The text after it.
     pub tail: String,
-    /// The address of the page to which the pages of droplets and actions are relative; `None`: no cell is a link.
-    pub links: Option<String>,
+    /// True on a server: cells link to the pages of droplets, actions and reports.
+    pub is_linked: bool,
 }
 
 /// Writes rows as a `<table>`.
 pub(super) struct Html {
-    options: Options,
-    columns: Vec<(Look, Option<Link>)>,
+    pub(super) options: Options,
+    pub(super) columns: Vec<(Look, Option<Link>)>,
 }
 
 /// The page that a cell links to, and the index of the column with its id.
-type Link = (&'static str, usize);
+pub(super) type Link = (&'static str, usize);
 
 impl Html {
-    pub(super) fn new(options: Options) -> Self {
-        Self {
-            options,
-            columns: Vec::new(),
-        }
-    }
-
     fn cell(
         &self,
         (look, link): (Look, Option<Link>),
@@ -51,15 +44,12 @@ impl Html {
             _ => None,
         };
         // A link without a text has no name for a screen reader.
-        let link = link.filter(|_| !text.is_empty());
-        let root = self.options.frame.links.as_deref();
-        let address = link
-            .zip(root)
-            .and_then(|((page, id), root)| match values.get(id)? {
-                Value::Integer(id) => Some(format!("{root}{page}/{id}")),
-                Value::Text(name) if page == "report" => Some(format!("{root}report/{name}")),
-                _ => None,
-            });
+        let link = link.filter(|_| self.options.frame.is_linked && !text.is_empty());
+        let address = link.and_then(|(page, id)| match values.get(id)? {
+            Value::Integer(id) => Some(format!("/{page}/{id}")),
+            Value::Text(name) if page == "report" => Some(format!("/report/{name}")),
+            _ => None,
+        });
         html! {
             td class=[status] {
                 @match address {
@@ -92,11 +82,11 @@ impl RowFormat for Html {
         let column = |heading: &Heading<'_>| (heading.look, link(heading.name, headings));
         self.columns = headings.iter().map(column).collect();
         let header = html! {
-            thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
+            @if !self.options.no_header {
+                thead { tr { @for heading in headings { th scope="col" { bdi { (heading.title) } } } } }
+            }
         };
-        let header = Some(header.0).filter(|_| !self.options.no_header);
-        let header = header.unwrap_or_default();
-        let head = &self.options.frame.head;
+        let (head, header) = (&self.options.frame.head, header.0);
         bytes.extend(format!("{head}<table>\n{header}<tbody>\n").bytes());
         Ok(())
     }
@@ -147,16 +137,15 @@ mod tests {
     fn ids_link_to_their_pages_where_there_are_pages() {
         let row = [Value::Integer(7), Value::Text("web-01"), Value::Integer(36)];
         let names = ["droplet_id", "droplet_name", "off_action_id"];
-        let linked = |links: Option<&str>| {
-            let links = links.map(str::to_owned);
+        let linked = |is_linked| {
             let frame = Frame {
-                links,
+                is_linked,
                 ..Frame::default()
             };
             table(frame, &names, &row)
         };
-        assert!(!linked(None).contains("href"));
-        let linked = linked(Some("/"));
+        assert!(!linked(false).contains("href"));
+        let linked = linked(true);
         assert!(
             linked.contains("<a href=\"/timeline/7\"><bdi>web-01</bdi></a>"),
             "{linked}"

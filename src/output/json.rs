@@ -9,27 +9,17 @@ use std::io;
 use super::{Heading, RowFormat, Value, visible_json};
 
 /// Writes rows as JSON objects.
+#[derive(Default)]
 pub(super) struct Json {
     /// True for one array, false for lines.
-    is_array: bool,
+    pub(super) is_array: bool,
     /// The text before the value of each column: `{"id":` for the first, `,"type":` for the others.
-    keys: Vec<Vec<u8>>,
-    is_empty: bool,
-}
-
-impl Json {
-    pub(super) fn new(is_array: bool) -> Self {
-        Self {
-            is_array,
-            keys: Vec::new(),
-            is_empty: true,
-        }
-    }
+    pub(super) keys: Vec<Vec<u8>>,
+    pub(super) has_rows: bool,
 }
 
 impl RowFormat for Json {
     fn header(&mut self, headings: &[Heading<'_>], _: &mut Vec<u8>) -> io::Result<()> {
-        self.keys.clear();
         for (position, heading) in headings.iter().enumerate() {
             let mut key = vec![if position == 0 { b'{' } else { b',' }];
             push_text(&mut key, heading.name)?;
@@ -41,12 +31,9 @@ impl RowFormat for Json {
 
     fn row(&mut self, values: &[Value<'_>], bytes: &mut Vec<u8>) -> io::Result<()> {
         if self.is_array {
-            bytes.extend(if self.is_empty { b"[\n" } else { b",\n" });
+            bytes.extend(if self.has_rows { b",\n" } else { b"[\n" });
         }
-        self.is_empty = false;
-        if self.keys.is_empty() {
-            bytes.push(b'{');
-        }
+        self.has_rows = true;
         for (key, value) in self.keys.iter().zip(values) {
             bytes.extend_from_slice(key);
             match value {
@@ -63,7 +50,7 @@ impl RowFormat for Json {
 
     fn end(&mut self, bytes: &mut Vec<u8>) {
         if self.is_array {
-            bytes.extend_from_slice(if self.is_empty { b"[]\n" } else { b"\n]\n" });
+            bytes.extend_from_slice(if self.has_rows { b"\n]\n" } else { b"[]\n" });
         }
     }
 }

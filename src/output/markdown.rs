@@ -10,17 +10,8 @@ use super::{Heading, Look, Options, RowFormat, Value};
 
 /// Writes rows as lines of a Markdown table, which needs no column widths.
 pub(super) struct Markdown {
-    options: Options,
-    looks: Vec<Look>,
-}
-
-impl Markdown {
-    pub(super) fn new(options: Options) -> Self {
-        Self {
-            options,
-            looks: Vec::new(),
-        }
-    }
+    pub(super) options: Options,
+    pub(super) looks: Vec<Look>,
 }
 
 /// Appends a line with these cells.

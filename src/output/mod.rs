@@ -53,20 +53,6 @@ impl Format {
         Self::Html,
     ];
 
-    /// The name, as written after `-o`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Json => "json",
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Markdown => "markdown",
-            Self::Html => "html",
-        }
-    }
-
     /// True for the formats for people: they show values as people write them.
     #[must_use]
     pub fn is_for_people(self) -> bool {
@@ -86,22 +72,24 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut all = Self::ALL.into_iter();
-        all.find(|format| format.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is not an output format: use {names}")
-        })
+        all.find(|format| format.to_string() == text)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(|format| format.to_string()).join(", ");
+                format!("`{text}` is not an output format: use {names}")
+            })
     }
 }
 
 impl fmt::Display for Format {
+    /// The name, as written after `-o`: that of the variant in small letters.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+        formatter.write_str(&format!("{self:?}").to_lowercase())
     }
 }
 
-/// A value of SQLite that has a text. It borrows, so that a row is passed on without a copy of its cells.
+/// A value of SQLite that has a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
+pub enum Datum<T> {
     /// An unknown value.
     Null,
     /// A whole number.
@@ -109,9 +97,27 @@ pub enum Value<'a> {
     /// A number with a fraction.
     Real(f64),
     /// A text.
-    Text(&'a str),
+    Text(T),
     /// JSON, written unchanged; a text in the formats other than JSON.
-    Json(&'a str),
+    Json(T),
+}
+
+/// A value that borrows, so that a row is passed on without a copy of its cells.
+pub type Value<'a> = Datum<&'a str>;
+
+/// A value that outlives its row.
+pub type Cell = Datum<String>;
+
+impl<T> Datum<T> {
+    fn with_text<'a, U>(&'a self, text: impl FnOnce(&'a T) -> U) -> Datum<U> {
+        match self {
+            Self::Null => Datum::Null,
+            Self::Integer(integer) => Datum::Integer(*integer),
+            Self::Real(real) => Datum::Real(*real),
+            Self::Text(it) => Datum::Text(text(it)),
+            Self::Json(it) => Datum::Json(text(it)),
+        }
+    }
 }
 
 impl<'a> From<Option<&'a str>> for Value<'a> {
@@ -120,42 +126,15 @@ impl<'a> From<Option<&'a str>> for Value<'a> {
     }
 }
 
-/// A value that outlives its row.
-#[derive(Clone, Debug)]
-pub enum Cell {
-    /// An unknown value.
-    Null,
-    /// A whole number.
-    Integer(i64),
-    /// A number with a fraction.
-    Real(f64),
-    /// A text.
-    Text(String),
-    /// JSON.
-    Json(String),
-}
-
 impl From<&Value<'_>> for Cell {
     fn from(value: &Value<'_>) -> Self {
-        match *value {
-            Value::Null => Self::Null,
-            Value::Integer(integer) => Self::Integer(integer),
-            Value::Real(real) => Self::Real(real),
-            Value::Text(text) => Self::Text(text.to_owned()),
-            Value::Json(text) => Self::Json(text.to_owned()),
-        }
+        value.with_text(|text| (*text).to_owned())
     }
 }
 
 impl<'a> From<&'a Cell> for Value<'a> {
     fn from(cell: &'a Cell) -> Self {
-        match cell {
-            Cell::Null => Self::Null,
-            Cell::Integer(integer) => Self::Integer(*integer),
-            Cell::Real(real) => Self::Real(*real),
-            Cell::Text(text) => Self::Text(text),
-            Cell::Json(text) => Self::Json(text),
-        }
+        cell.with_text(String::as_str)
     }
 }
 
@@ -173,9 +152,10 @@ pub struct Heading<'a> {
 }
 
 /// The way a table for people shows the values of a column. Programs get all values unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Look {
     /// Unchanged.
+    #[default]
     Plain,
     /// A number of things, as `52,292`.
     Number,
@@ -242,30 +222,26 @@ impl<'a> Heading<'a> {
     /// `errored_percent` a share, `droplet_id` an id, and any other number counts something.
     #[must_use]
     pub fn named(name: &'a str) -> Self {
-        let (title, look) = if let Some(title) = name.strip_suffix("_seconds") {
-            (title, Look::Seconds)
-        } else if let Some(title) = name.strip_suffix("_at") {
-            (title, Look::Time)
-        } else if name == "seconds" || name.contains("_seconds_") {
-            (name, Look::Seconds)
-        } else if name.ends_with("_min_percent") {
-            (name, Look::Percent(Round::Down))
-        } else if name.ends_with("_max_percent") {
-            (name, Look::Percent(Round::Up))
-        } else if name.ends_with("_percent") {
-            (name, Look::Percent(Round::Nearest))
-        } else if name == "status" {
-            (name, Look::Status)
-        } else if is_id(name) {
-            (name, Look::Plain)
-        } else {
-            (name, Look::Number)
+        let ends_in = |suffix| name.ends_with(suffix);
+        let look = match name {
+            "status" => Look::Status,
+            "seconds" => Look::Seconds,
+            _ if ends_in("_seconds") || name.contains("_seconds_") => Look::Seconds,
+            _ if ends_in("_at") => Look::Time,
+            _ if ends_in("_min_percent") => Look::Percent(Round::Down),
+            _ if ends_in("_max_percent") => Look::Percent(Round::Up),
+            _ if ends_in("_percent") => Look::Percent(Round::Nearest),
+            _ if is_id(name) => Look::Plain,
+            _ => Look::Number,
         };
         let title = match name {
             "droplet_name" => "droplet",
             "region_slug" => "region",
             "duration_seconds" => "took",
-            _ => title,
+            _ => {
+                let unit = name.strip_suffix("_seconds");
+                unit.or(name.strip_suffix("_at")).unwrap_or(name)
+            }
         };
         Self {
             title,
@@ -322,7 +298,7 @@ pub struct Options {
     pub frame: Frame,
 }
 
-/// Takes rows one by one and writes them as text. The text is buffered until [`finish`](RowWriter::finish).
+/// Takes rows one by one.
 pub trait RowWriter {
     /// Takes the headings of the columns. Call it once, before the rows.
     ///
@@ -343,12 +319,6 @@ pub trait RowWriter {
     fn total(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         self.row(values)
     }
-
-    /// Writes the remaining text. Call it once, after the rows.
-    ///
-    /// # Errors
-    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
-    fn finish(&mut self) -> io::Result<()>;
 }
 
 /// A format appends each part of an answer to the bytes for the sink.
@@ -365,7 +335,7 @@ trait RowFormat {
     }
 }
 
-/// Writes rows in a format. The sink gets whole rows, many at a time.
+/// Writes rows as text. The sink gets whole rows, many at a time; the rest is buffered until [`finish`](Writer::finish).
 pub struct Writer<'sink> {
     format: Box<dyn RowFormat>,
     sink: &'sink mut dyn Write,
@@ -380,14 +350,22 @@ impl<'sink> Writer<'sink> {
     pub fn new(format: Format, options: Options, sink: &'sink mut dyn Write) -> Self {
         let format: Box<dyn RowFormat> = match format {
             Format::Table => Box::new(table::Table::new(options)),
-            Format::Json => Box::new(json::Json::new(true)),
-            Format::Jsonl => Box::new(json::Json::new(false)),
+            Format::Json | Format::Jsonl => Box::new(json::Json {
+                is_array: format == Format::Json,
+                ..json::Json::default()
+            }),
             Format::Csv | Format::Tsv => Box::new(csv::Separated {
                 options,
                 is_tsv: format == Format::Tsv,
             }),
-            Format::Markdown => Box::new(markdown::Markdown::new(options)),
-            Format::Html => Box::new(html::Html::new(options)),
+            Format::Markdown => Box::new(markdown::Markdown {
+                options,
+                looks: Vec::new(),
+            }),
+            Format::Html => Box::new(html::Html {
+                options,
+                columns: Vec::new(),
+            }),
         };
         Self {
             format,
@@ -396,7 +374,17 @@ impl<'sink> Writer<'sink> {
         }
     }
 
-    /// The titles of the columns that did not fit. Known after [`finish`](RowWriter::finish).
+    /// Writes the remaining text. Call it once, after the rows.
+    ///
+    /// # Errors
+    /// When the text cannot be written; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.format.end(&mut self.bytes);
+        self.hand_on(0)?;
+        self.sink.flush()
+    }
+
+    /// The titles of the columns that did not fit. Known after [`finish`](Writer::finish).
     #[must_use]
     pub fn hidden(&self) -> Vec<&str> {
         self.format.hidden()
@@ -422,12 +410,6 @@ impl RowWriter for Writer<'_> {
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         self.format.row(values, &mut self.bytes)?;
         self.hand_on(ENOUGH)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.format.end(&mut self.bytes);
-        self.hand_on(0)?;
-        self.sink.flush()
     }
 }
 

@@ -17,9 +17,10 @@ use parquet::schema::types::ColumnPath;
 use super::Value;
 
 /// The type of the values of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ParquetType {
     /// Integers of 64 bits.
+    #[default]
     Integer,
     /// True and false, from 1 and 0.
     Flag,
@@ -54,9 +55,13 @@ impl<W: Write + Send> ParquetWriter<W> {
         let schema = parse_message_type(&schema(columns)).map_err(as_io)?;
         let properties = Arc::new(properties(columns));
         let file = SerializedFileWriter::new(sink, Arc::new(schema), properties);
+        let buffer = |(_, kind): &ParquetColumn| Buffer {
+            kind: *kind,
+            ..Buffer::default()
+        };
         Ok(Self {
             file: file.map_err(as_io)?,
-            columns: columns.iter().map(|(_, kind)| Buffer::new(*kind)).collect(),
+            columns: columns.iter().map(buffer).collect(),
             rows: 0,
             text_bytes: 0,
         })
@@ -102,6 +107,7 @@ impl<W: Write + Send> ParquetWriter<W> {
 }
 
 /// The values of one column of a group.
+#[derive(Default)]
 struct Buffer {
     kind: ParquetType,
     /// 1 for each value and 0 for each null.
@@ -113,16 +119,6 @@ struct Buffer {
 }
 
 impl Buffer {
-    fn new(kind: ParquetType) -> Self {
-        Self {
-            kind,
-            levels: Vec::new(),
-            integers: Vec::new(),
-            texts: Vec::new(),
-            ends: Vec::new(),
-        }
-    }
-
     /// Adds a value, and returns the length of its text.
     fn push(&mut self, cell: Value<'_>) -> usize {
         const MICROSECONDS: i64 = 1_000_000;
@@ -198,10 +194,7 @@ fn properties(columns: &[ParquetColumn]) -> WriterProperties {
 /// The error of the sink, or what the encoder says.
 fn as_io(error: ParquetError) -> io::Error {
     match error {
-        ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(error) => *error,
-            Err(source) => io::Error::other(source),
-        },
+        ParquetError::External(source) => source.downcast().map_or_else(io::Error::other, |it| *it),
         error => io::Error::other(error),
     }
 }

@@ -23,9 +23,6 @@ const COMFORTABLE: usize = 12;
 /// The width of a bar of 100 percent, in characters.
 const LONGEST_BAR: usize = 10;
 
-const GREEN: &str = "\x1b[32m";
-const RED: &str = "\x1b[31m";
-const YELLOW: &str = "\x1b[33m";
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
 
@@ -35,8 +32,8 @@ pub(super) struct Table {
     columns: Vec<Column>,
     /// The cells of the window, row by row; `None` when the widths are fixed.
     window: Option<Vec<Piece<'static>>>,
-    /// The number of characters by which a line may be wider than its columns.
-    slack: usize,
+    /// The width that a line may have.
+    longest: isize,
 }
 
 /// A cell of a line. A text may be shortened.
@@ -53,7 +50,7 @@ impl Table {
             options,
             columns: Vec::new(),
             window: Some(Vec::new()),
-            slack: usize::MAX,
+            longest: isize::MAX,
         }
     }
 
@@ -63,22 +60,22 @@ impl Table {
             return;
         };
         if let Some(limit) = self.options.width {
-            self.slack = fit(&mut self.columns, limit, self.options.hides_columns);
+            fit(&mut self.columns, limit, self.options.hides_columns);
+            let longest = limit.max(total(&self.columns, usize::MAX));
+            self.longest = longest.cast_signed();
         }
         if !self.options.no_header {
             let color = self.options.is_colored.then_some(BOLD);
             let titles = self.columns.iter().map(|column| Piece {
-                text: Cow::Borrowed(column.title.as_str()),
-                is_text: true,
-                is_unknown: false,
                 color,
+                ..piece(&Value::Text(&column.title), Look::Plain, &self.options)
             });
-            write_line(bytes, &self.columns, self.slack, titles);
+            write_line(bytes, &self.columns, self.longest, titles);
         }
         let mut cells = cells.into_iter().peekable();
         while cells.peek().is_some() {
             let row = cells.by_ref().take(self.columns.len());
-            write_line(bytes, &self.columns, self.slack, row);
+            write_line(bytes, &self.columns, self.longest, row);
         }
     }
 }
@@ -99,7 +96,7 @@ impl RowFormat for Table {
         let Some(window) = &mut self.window else {
             let cells = values.iter().zip(&self.columns);
             let cells = cells.map(|(value, column)| piece(value, column.look, &self.options));
-            write_line(bytes, &self.columns, self.slack, cells);
+            write_line(bytes, &self.columns, self.longest, cells);
             return Ok(());
         };
         for (column, value) in self.columns.iter_mut().zip(values) {
@@ -132,7 +129,7 @@ impl RowFormat for Table {
 }
 
 /// A column of a table.
-#[derive(Debug)]
+#[derive(Default)]
 struct Column {
     /// The title, as the header shows it.
     title: String,
@@ -167,11 +164,7 @@ impl Column {
             rank: heading.rank,
             width,
             bare_width: width,
-            is_bare: false,
-            is_hidden: false,
-            stand_in: None,
-            has_numbers: false,
-            has_text: false,
+            ..Self::default()
         }
     }
 
@@ -186,38 +179,23 @@ impl Column {
     fn is_flexible(&self) -> bool {
         self.has_text && self.look != Look::Time
     }
-
-    /// The width that the column needs at least, if a text may have `shortest` characters.
-    fn least_width(&self, shortest: usize) -> usize {
-        if self.is_flexible() {
-            self.width.min(shortest)
-        } else {
-            self.width
-        }
-    }
 }
 
 /// Makes the columns fit a line: without bars, with shorter times, without the columns of the highest ranks, and with
-/// shorter texts. Returns the unused width.
+/// shorter texts.
 ///
 /// Numbers are never shortened, and times never cut: they would be others.
-fn fit(columns: &mut [Column], limit: usize, may_hide: bool) -> usize {
+fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
     for is_time in [false, true] {
-        if total(columns, usize::MAX) <= limit {
-            break;
-        }
-        let of_kind = columns
-            .iter_mut()
-            .filter(|it| (it.look == Look::Time) == is_time);
-        for column in of_kind.filter(|it| it.bare_width < it.width) {
+        let is_too_long = total(columns, usize::MAX) > limit;
+        let can_give = |it: &&mut Column| is_too_long && it.bare_width < it.width;
+        let columns = columns.iter_mut().filter(can_give);
+        for column in columns.filter(|it| (it.look == Look::Time) == is_time) {
             column.is_bare = true;
             column.width = column.bare_width;
         }
     }
     while may_hide && hide_one(columns, limit) {}
-    for column in columns.iter_mut().filter(|it| it.is_flexible()) {
-        column.width = column.width.min(limit.max(NARROWEST));
-    }
     while total(columns, usize::MAX) > limit {
         let flexible = columns
             .iter_mut()
@@ -227,14 +205,17 @@ fn fit(columns: &mut [Column], limit: usize, may_hide: bool) -> usize {
         };
         widest.width -= 1;
     }
-    limit.saturating_sub(total(columns, usize::MAX))
 }
 
 /// The width of a line, if each text has at most `shortest` characters.
 fn total(columns: &[Column], shortest: usize) -> usize {
     let shown = || columns.iter().filter(|column| !column.is_hidden);
     let gaps = GAP * shown().count().saturating_sub(1);
-    shown().map(|it| it.least_width(shortest)).sum::<usize>() + gaps
+    let least = |column: &Column| match column.is_flexible() {
+        true => column.width.min(shortest),
+        false => column.width,
+    };
+    shown().map(least).sum::<usize>() + gaps
 }
 
 /// Hides the column of the highest rank, the last one of several, if the line is too long. Returns true if it did.
@@ -262,28 +243,30 @@ fn bare(text: &str, look: Look) -> Cow<'_, str> {
     }
 }
 
-/// Writes one line. A cell that is too wide uses the slack of the line. When a number is wider than the slack, the
-/// padding and the texts of the line give way.
+/// Writes one line. A text that is wider than its column takes the room that the line has. When a number is wider than
+/// that, the padding and the texts of the line give way.
 fn write_line<'a>(
     line: &mut Vec<u8>,
     columns: &[Column],
-    slack: usize,
+    longest: isize,
     pieces: impl Iterator<Item = Piece<'a>>,
 ) {
     let start = line.len();
     let pieces = shown_pieces(columns, pieces);
-    let excess: usize = pieces.iter().map(|(column, it)| excess(column, it)).sum();
-    let mut room = slack.saturating_sub(excess);
-    let mut missing = excess.saturating_sub(slack);
+    let widths = pieces.iter().map(|(column, it)| needed(column, it));
+    let gaps = GAP * pieces.len().saturating_sub(1);
+    let mut room = longest - (widths.sum::<usize>() + gaps).cast_signed();
     for (number, (column, mut piece)) in pieces.into_iter().enumerate() {
-        let given = missing.min(spare(column, &piece));
-        missing -= given;
-        let place = column.width - given;
-        if is_flexible(column, &piece) {
-            if let Cow::Owned(text) = shortened(&piece.text, place.saturating_add(room)) {
-                piece.text = Cow::Owned(text);
-            }
-            room = room.saturating_sub(width(&piece.text).saturating_sub(place));
+        let (usual, length) = (needed(column, &piece), width(&piece.text));
+        let least = match is_flexible(column, &piece) {
+            true => length.min(NARROWEST),
+            false => length,
+        };
+        let place = usual.saturating_add_signed(room);
+        let place = place.clamp(least.min(usual), length.max(usual));
+        room -= place.cast_signed() - usual.cast_signed();
+        if let Cow::Owned(text) = shortened(&piece.text, place) {
+            piece.text = Cow::Owned(text);
         }
         let padding = place.saturating_sub(width(&piece.text));
         let is_right = column.has_numbers && !column.has_text;
@@ -325,23 +308,13 @@ fn shown_pieces<'a, 'columns>(
     pieces
 }
 
-/// The number of characters by which a cell is wider than its column, and cannot be shortened.
-fn excess(column: &Column, piece: &Piece<'_>) -> usize {
-    if is_flexible(column, piece) {
-        return 0;
+/// The width that a cell has in a line without other room: that of its column, unless it is wider and cannot be
+/// shortened.
+fn needed(column: &Column, piece: &Piece<'_>) -> usize {
+    match is_flexible(column, piece) {
+        true => column.width,
+        false => column.width.max(width(&piece.text)),
     }
-    width(&piece.text).saturating_sub(column.width)
-}
-
-/// The number of characters that a cell can give to one that is too wide.
-fn spare(column: &Column, piece: &Piece<'_>) -> usize {
-    let text = width(&piece.text);
-    let least = if is_flexible(column, piece) {
-        text.min(NARROWEST)
-    } else {
-        text
-    };
-    column.width.saturating_sub(least)
 }
 
 fn is_flexible(column: &Column, piece: &Piece<'_>) -> bool {
@@ -355,12 +328,11 @@ fn piece<'a>(value: &Value<'a>, look: Look, options: &Options) -> Piece<'a> {
         (Value::Real(percent), Look::Percent(_)) => {
             format!("{text:>5} {}", bar(percent / 100.0)).into()
         }
-        // A total is greater than the greatest, and no part of anything.
-        (Value::Integer(number), Look::Bar { greatest }) if *number > greatest => {
-            format!("{text} {}", bar(0.0)).into()
-        }
         (Value::Integer(number), Look::Bar { greatest }) => {
-            format!("{text} {}", bar(*number as f64 / greatest.max(1) as f64)).into()
+            // A total is greater than the greatest, and no part of anything.
+            let part = Some(*number).filter(|number| *number <= greatest);
+            let share = part.unwrap_or(0) as f64 / greatest.max(1) as f64;
+            format!("{text} {}", bar(share)).into()
         }
         _ => text,
     };
@@ -401,12 +373,12 @@ pub(super) fn shown<'a>(value: &Value<'a>, look: Look, options: &Options) -> Cow
     }
 }
 
-/// The colour of a value.
+/// The colour of a value: green, red or yellow.
 fn color(value: &Value<'_>, look: Look) -> Option<&'static str> {
     match (value, look) {
-        (Value::Text("completed"), Look::Status) => Some(GREEN),
-        (Value::Text("errored"), Look::Status) => Some(RED),
-        (Value::Text("in-progress"), Look::Status) => Some(YELLOW),
+        (Value::Text("completed"), Look::Status) => Some("\x1b[32m"),
+        (Value::Text("errored"), Look::Status) => Some("\x1b[31m"),
+        (Value::Text("in-progress"), Look::Status) => Some("\x1b[33m"),
         _ => None,
     }
 }

@@ -40,10 +40,6 @@ impl RowWriter for Rows {
         self.rows.push(values.iter().map(text).collect());
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 pub(super) const COLUMNS: [&str; 4] = ["id", "type", "share", "region_slug"];

@@ -1,4 +1,4 @@
-//! What the server sends: the answer of a command, or a refusal, in HTML or JSON. Slow answers are kept for a while so
+//! The server sends the answer of a command, or a refusal, in HTML or JSON. Slow answers are kept for a while so
 //! that the next reader does not wait for them. Every page says when it was written.
 
 use std::collections::HashMap;
@@ -143,20 +143,16 @@ impl Format {
     }
 
     pub(super) fn refusal(self, refusal: &Refusal) -> Response<Body> {
-        let Refusal {
-            status,
-            message,
-            hint,
-        } = refusal;
+        let (status, hint) = (refusal.status, &refusal.hint);
         let body = match self {
             Self::Json => {
-                let error = serde_json::json!({ "error": message, "hint": hint });
+                let error = serde_json::json!({ "error": refusal.message, "hint": hint });
                 format!("{error}\n")
             }
             Self::Html => {
                 let main = html! {
                     h1 { (status) }
-                    p role="alert" { (message) }
+                    p role="alert" { (refusal.message) }
                     @if let Some(hint) = hint { p { (hint) } }
                     p { a href="/" { "Overview" } }
                 };
@@ -164,7 +160,7 @@ impl Format {
             }
         };
         let mut response = Response::new(body.into());
-        *response.status_mut() = *status;
+        *response.status_mut() = status;
         response
     }
 }

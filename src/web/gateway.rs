@@ -89,18 +89,17 @@ impl Gateway {
 
     /// Refuses a request for another host. Only an old client may leave the host out, and no browser does.
     fn check_host(&self, head: &Parts) -> Result<(), Refusal> {
-        let mut hosts = head.headers.get_all(header::HOST).iter();
-        let host = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => host.to_str().ok().and_then(|it| it.parse().ok()),
-            (None, _) if head.version < Version::HTTP_11 => None,
-            _ => {
-                let text = "a request names one host";
-                return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
-            }
-        };
-        let is_foreign = |host: &Authority| !self.listen.answers_to(host);
-        let is_unreadable = host.is_none() && head.headers.contains_key(header::HOST);
-        if is_unreadable || host.iter().chain(head.uri.authority()).any(is_foreign) {
+        let hosts = head.headers.get_all(header::HOST).iter();
+        let hosts: Vec<Option<Authority>> =
+            hosts.map(|host| host.to_str().ok()?.parse().ok()).collect();
+        let least = usize::from(head.version >= Version::HTTP_11);
+        if !(least..=1).contains(&hosts.len()) {
+            let text = "a request names one host";
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+        }
+        let named = head.uri.authority().cloned().map(Some);
+        let is_own = |host: Option<Authority>| host.is_some_and(|it| self.listen.answers_to(&it));
+        if !hosts.into_iter().chain(named).all(is_own) {
             let text = "this server answers to its own address only";
             let hint = "ask for the address that it listens on; a reverse proxy sends this address as Host";
             return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, text).with_hint(hint));

@@ -160,8 +160,4 @@ impl RowWriter for Kept {
         self.rows.push(cells.collect());
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

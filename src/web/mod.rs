@@ -18,4 +18,4 @@ pub use document::{Part, frame, sheet};
 pub use gateway::pages;
 pub use kept::{DropletKey, Kept, Row};
 pub use page::{Figure, Lane, Overview, Served, Window};
-pub use server::{AddressError, Error, ListenAddress, Server};
+pub use server::{Error, ListenAddress, Server};

@@ -132,8 +132,8 @@ pub(crate) fn report_header(data: &[u8]) {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     std::fs::write(folder.path().join("mine.sql"), data).expect("there is room for a file");
     let library = Library::load(Some(folder.path()));
-    let known = library.reports().len() + library.problems().len();
-    assert!(known >= Library::load(None).reports().len());
+    let known = library.reports.len() + library.problems.len();
+    assert!(known >= Library::load(None).reports.len());
 }
 
 /// A text that parses as a schedule goes forward, forever or until its end.

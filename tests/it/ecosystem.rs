@@ -32,7 +32,7 @@ fn the_metadata_of_datasette_has_every_report_as_it_is() {
         );
         reports += 1;
     }
-    assert_eq!(reports, Library::load(None).reports().len());
+    assert_eq!(reports, Library::load(None).reports.len());
 }
 
 /// The SQL of a query in the committed file, read as YAML reads it.
@@ -101,7 +101,7 @@ fn the_defaults_that_datasette_shows_are_those_of_an_empty_field() {
         .query_row("SELECT max(started_at) FROM actions", [], |row| row.get(0))
         .unwrap();
     let mut rows = 0;
-    for report in Library::load(None).reports() {
+    for report in &Library::load(None).reports {
         let empty = answer(&connection, report, &now, false);
         assert_eq!(
             answer(&connection, report, &now, true),

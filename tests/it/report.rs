@@ -40,10 +40,6 @@ impl RowWriter for Lines {
         self.0.push(cells.join("|"));
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn cell(value: &Value<'_>) -> String {
@@ -84,7 +80,7 @@ fn the_sqlite3_of_the_system_gives_every_report_the_same_answer() {
     let now: Timestamp = latest.parse().unwrap();
     let now = now.saturating_add_seconds(7_200);
     let mut answered = 0;
-    for report in Library::load(None).reports() {
+    for report in &Library::load(None).reports {
         let path = sandbox.db().display().to_string();
         let command = sandbox.command_of("sqlite3", &["-batch", "-bail", "-readonly", &path]);
         let script = format!(
@@ -125,7 +121,7 @@ SELECT type, count(*) AS actions
 fn the_reports_are_listed_and_each_says_what_can_be_chosen() {
     let sandbox = Sandbox::new();
     let list = sandbox.run(&["report", "-o", "csv"]).exits(0).stdout;
-    for report in Library::load(None).reports() {
+    for report in &Library::load(None).reports {
         assert!(list.contains(&report.title), "{}", report.name);
         let help = sandbox.run(&["report", &report.name, "--help"]).exits(0);
         for parameter in &report.parameters {
@@ -205,8 +201,8 @@ fn a_line_about_each_report_is_a_check() {
     let run = sandbox.run(&["report", "--all"]).exits(0);
     let lines: Vec<_> = run.stdout.lines().collect();
     let library = Library::load(None);
-    assert_eq!(lines.len(), library.reports().len(), "{lines:?}");
-    for (line, report) in lines.iter().zip(library.reports()) {
+    assert_eq!(lines.len(), library.reports.len(), "{lines:?}");
+    for (line, report) in lines.iter().zip(&library.reports) {
         assert!(line.starts_with(&format!("{}: ", report.name)), "{line}");
     }
     let rows = |name: &str| {
@@ -220,7 +216,7 @@ fn a_line_about_each_report_is_a_check() {
         "{lines:?}"
     );
     let has_findings = library
-        .reports()
+        .reports
         .iter()
         .any(|report| report.is_check && rows(&report.name) > 0);
     let status = if has_findings { 10 } else { 0 };
@@ -394,7 +390,7 @@ fn a_period_is_both_ends_of_a_window() {
     run.says("--during: `now` is one instant");
     let library = Library::load(None);
     let has_since = |report: &&Report| report.parameter("since").is_some();
-    for report in library.reports().iter().filter(has_since) {
+    for report in library.reports.iter().filter(has_since) {
         sandbox
             .run(&["report", &report.name, "--during", "2024"])
             .exits(0);

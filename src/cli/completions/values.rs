@@ -124,7 +124,7 @@ impl Place<'_> {
             ("PERIOD", "by") => all(&["month", "week", "day", "all"]),
             ("KEY", "sort") => all(&SortKey::ALL.map(SortKey::name)),
             ("COLUMN", _) => self.columns(),
-            ("FORMAT", "output") => all(&Format::ALL.map(Format::name)),
+            ("FORMAT", "output") => all(&Format::ALL.map(|it| it.to_string())),
             _ => Vec::new(),
         }
     }

@@ -238,6 +238,6 @@ async fn listen_on(
         status: Status::Usage,
         ..failure
     })?;
-    terminal.info(&format!("metrics at http://{}/metrics", server.address()));
+    terminal.info(&format!("metrics at http://{}/metrics", server.address));
     Ok(Some((listen, server)))
 }

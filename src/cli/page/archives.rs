@@ -18,8 +18,7 @@ use super::{Page, narrowed_to, with_status};
 use crate::cli::Context;
 use crate::cli::exit::{Failure, Status};
 use crate::cli::report_digest;
-use crate::cli::union::Answers;
-use crate::cli::union::known;
+use crate::cli::union::{Answers, known};
 
 /// The number of actions in the table.
 const MOST_ROWS: usize = 50_000;
@@ -37,13 +36,6 @@ const COLUMNS: [Column; 9] = [
 
 /// The number of droplets in the fleet.
 const MOST_LANES: usize = 100;
-/// What a mark of a lane is made of.
-const MARK_COLUMNS: [Column; 4] = [
-    Column::Type,
-    Column::Status,
-    Column::StartedAt,
-    Column::ResourceId,
-];
 
 /// One archive of a page.
 pub(super) struct Archive {
@@ -89,15 +81,13 @@ impl Page<'_> {
         archives.inspect(|archive| self.asked.set(archive.account))
     }
 
-    /// What is left without the archive that was asked last, whose failure is told.
+    /// The archives without the one that was asked last. Tells its failure.
     ///
     /// # Errors
     ///
     /// The failure, if it is not about one archive of several.
     pub(super) fn without_unreadable(self, failure: Failure) -> Result<Found, Failure> {
-        use Status::{Partial, Unknown, Usage};
-        let is_question = matches!(failure.status, Usage | Unknown | Partial);
-        let Some(account) = self.asked.get().filter(|_| !is_question) else {
+        let Some(account) = self.asked.get() else {
             return Err(failure);
         };
         self.context.terminal.of_account(account).failure(&failure);
@@ -174,15 +164,15 @@ impl Page<'_> {
     /// Adds the actions of an archive.
     pub(super) fn add_actions(
         &self,
-        (archive, filter): (&Archive, &Filter),
-        columns: &[Column],
+        archive: &Archive,
+        filter: &Filter,
         actions: &mut Kept,
     ) -> Result<(), Failure> {
         let mut answer = Kept::default();
-        let headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
+        let headings = COLUMNS.map(Column::heading);
         answer.header(&headings).map_err(query::Error::Write)?;
-        let visit = &mut |row: &[Value<'_>]| answer.row(&row[..columns.len()]);
-        query::actions(&archive.connection, filter, self.now, columns, visit)?;
+        let visit = &mut |row: &[Value<'_>]| answer.row(&row[..COLUMNS.len()]);
+        query::actions(&archive.connection, filter, self.now, &COLUMNS, visit)?;
         actions.add(answer, archive.account);
         Ok(())
     }
@@ -195,7 +185,7 @@ impl Page<'_> {
                 limit: Some(MOST_ROWS as u64),
                 ..archive.known(&self.filter)
             };
-            self.add_actions((archive, &newest), &COLUMNS, &mut actions)?;
+            self.add_actions(archive, &newest, &mut actions)?;
             actions.keep_newest(MOST_ROWS);
         }
         Ok(actions)
@@ -236,10 +226,8 @@ impl Page<'_> {
         if lanes.len() > MOST_LANES {
             let by = [Dimension::Droplet];
             let counts = self.stats(&self.filter, &by, Measure::Errors)?;
-            let counts = counts
-                .rows()
-                .map(|row| (row.integer("droplet_id"), row.count("count")));
-            let counts: HashMap<_, _> = counts.collect();
+            let count = |row: Row<'_>| (row.integer("droplet_id"), row.count("count"));
+            let counts: HashMap<_, _> = counts.rows().map(count).collect();
             lanes.sort_by_key(|lane| Reverse(counts.get(&Some(lane.droplet.1)).copied()));
             lanes.truncate(MOST_LANES);
         }
@@ -266,11 +254,11 @@ impl Page<'_> {
                 ..archive.known(&self.filter)
             };
             if let Some(failed) = with_status(&of_lanes, "errored") {
-                self.add_actions((archive, &failed), &MARK_COLUMNS, &mut marks)?;
+                self.add_actions(archive, &failed, &mut marks)?;
             }
             let mut others = narrowed_to(&of_lanes, &[&BACKUPS[..], &["resize"]].concat());
             others.statuses.none_of.push("errored".to_owned());
-            self.add_actions((archive, &others), &MARK_COLUMNS, &mut marks)?;
+            self.add_actions(archive, &others, &mut marks)?;
         }
         Ok(marks)
     }

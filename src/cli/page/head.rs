@@ -4,22 +4,10 @@ use archiver::core::model::IN_PROGRESS;
 use archiver::core::time::{Timestamp, duration_text};
 use archiver::output::grouped;
 use archiver::query;
-use archiver::web::{Figure, Kept, Row, Served, Window};
+use archiver::web::{Figure, Kept, Served, Window};
 
 use super::{Page, with_status};
 use crate::cli::exit::Failure;
-
-/// The flags with conditions on actions, other than their time.
-const ABOUT_ACTIONS: [&str; 8] = [
-    "type",
-    "status",
-    "region",
-    "resource-type",
-    "id",
-    "min-duration",
-    "max-duration",
-    "seen-since",
-];
 
 impl Page<'_> {
     pub(super) fn served(&self) -> Served {
@@ -65,11 +53,7 @@ impl Page<'_> {
         let chosen = self.context.written.filters();
         if !chosen.is_empty() {
             basis.push(("Filters", chosen));
-        }
-        let mut flags = self.context.written.flags.iter();
-        if flags.any(|(flag, _)| ABOUT_ACTIONS.contains(&flag.as_str())) {
-            let text =
-                "droplets, downtime, uptime and reports, which are about all actions of a droplet";
+            let text = "the actions that downtime, uptime and reports are about";
             basis.push(("Not filtered", text.to_owned()));
         }
         basis.push(("Written", shown(self.now)));
@@ -92,39 +76,30 @@ impl Page<'_> {
         let estimated = downtime.rows().filter(|row| row.is_estimate());
         let estimated: u64 = estimated.map(|row| row.count("downtime_seconds")).sum();
         let estimate = (estimated > 0).then(|| format!("{} of it estimated", text(estimated)));
-        let figure = |name, label, value, note| Figure {
-            name,
-            label,
-            value,
-            note,
-        };
         let (living, destroyed) = self.droplets(lives);
         let open = grouped(self.open_actions()?);
         Ok(vec![
-            figure("actions", "Actions", grouped(actions), None),
-            figure("failures", "Failures", grouped(failures), rate),
-            figure("droplets", "Living droplets", grouped(living), None),
-            figure("destroyed", "Destroyed droplets", grouped(destroyed), None),
-            figure("downtime", "Downtime", text(off), estimate),
-            figure("in-progress", "In progress", open, None),
+            ("actions", "Actions", grouped(actions), None),
+            ("failures", "Failures", grouped(failures), rate),
+            ("droplets", "Living droplets", grouped(living), None),
+            ("destroyed", "Destroyed droplets", grouped(destroyed), None),
+            ("downtime", "Downtime", text(off), estimate),
+            ("in-progress", "In progress", open, None),
         ])
     }
 
     /// The numbers of droplets that live at the end of the window, and that were destroyed in it.
     fn droplets(&self, lives: &Kept) -> (u64, u64) {
         let Window { since, until, .. } = self.window;
-        let is_alive = |life: &Row<'_>| {
-            let gone_at = life.time("gone_at");
-            let is_listed = life.text("state") != Some("unlisted");
-            is_listed && self.is_in_window(*life) && gone_at.is_none_or(|at| at >= until)
-        };
-        let is_destroyed = |life: &Row<'_>| {
-            let gone_at = life.time("gone_at");
-            life.text("state") == Some("gone") && gone_at.is_none_or(|at| at >= since && at < until)
-        };
-        let number =
-            |is_counted: &dyn Fn(&Row<'_>) -> bool| lives.rows().filter(is_counted).count() as u64;
-        (number(&is_alive), number(&is_destroyed))
+        let (mut living, mut destroyed) = (0, 0);
+        for life in lives.rows() {
+            let (state, gone_at) = (life.text("state"), life.time("gone_at"));
+            let is_listed = state != Some("unlisted") && self.is_in_window(life);
+            living += u64::from(is_listed && gone_at.is_none_or(|at| at >= until));
+            let is_then = |at| (since..until).contains(&at);
+            destroyed += u64::from(state == Some("gone") && gone_at.is_none_or(is_then));
+        }
+        (living, destroyed)
     }
 
     fn open_actions(&self) -> Result<u64, Failure> {

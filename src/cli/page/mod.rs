@@ -77,11 +77,8 @@ pub(super) fn run(
             return Ok(status);
         }
         let page = Page::new(context, arguments, (found, filter.clone(), now), library)?;
-        match page.overview().and_then(|it| Ok((page.slips(&it)?, it))) {
-            Ok((slips, overview)) => {
-                context.terminal.warnings(&slips);
-                break (overview, status);
-            }
+        match page.overview() {
+            Ok(overview) => break (overview, status),
             Err(failure) => found = page.without_unreadable(failure)?,
         }
     };
@@ -138,14 +135,15 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Probable mistakes in the filter, as all accounts see them.
-    fn slips(&self, overview: &Overview) -> Result<Vec<String>, Failure> {
-        let found = overview.by_day.sum("count");
+    /// Warns of probable mistakes in the filter, as all accounts see them.
+    fn tell_slips(&self, found: u64) -> Result<(), Failure> {
         let slips = self.each().map(|archive| {
             let filter = archive.known(&self.filter);
             filter::slips(&archive.connection, (&filter, self.now), found)
         });
-        Ok(union::shared(&slips.collect::<Result<Vec<_>, _>>()?))
+        let slips = slips.collect::<Result<Vec<_>, _>>()?;
+        self.context.terminal.warnings(&union::shared(&slips));
+        Ok(())
     }
 
     fn overview(&self) -> Result<Overview, Failure> {
@@ -162,7 +160,7 @@ impl<'a> Page<'a> {
         });
         let is_incomplete = |archive: &Archive| archive.context.basis.is_incomplete();
         let in_window = lives.rows().filter(|life| self.is_in_window(*life));
-        Ok(Overview {
+        let overview = Overview {
             basis: self.basis(),
             is_complete: self.found.missing.is_empty() && !self.each().any(is_incomplete),
             figures: self.figures(&by_day, &lives, &downtime)?,
@@ -178,7 +176,10 @@ impl<'a> Page<'a> {
             by_day,
             lanes,
             downtime,
-        })
+        };
+        // Last, so that no warning comes twice when an archive cannot be read.
+        self.tell_slips(overview.by_day.sum("count"))?;
+        Ok(overview)
     }
 
     /// The start of the last twelve whole months of the window, or of the window.
@@ -209,20 +210,16 @@ fn window(
     now: Timestamp,
     zone: &Zone,
 ) -> Result<Window, Failure> {
-    let overlap = filter.overlap;
-    let (since, until) = overlap.map_or((filter.since, filter.until), |(since, until)| {
-        (Some(since), Some(until))
-    });
+    let since = filter.overlap.map(|(since, _)| since).or(filter.since);
+    let until = filter.overlap.map(|(_, until)| until).or(filter.until);
     let is_over = |until: &Timestamp| *until <= now || since.is_some_and(|since| since >= now);
     let until = until.filter(is_over).unwrap_or(now);
     let earliest = until.saturating_add_seconds(-MOST_YEARS * YEAR_SECONDS);
     let first = first.filter(|first| *first < until);
     let since = since.max(first).unwrap_or(earliest).max(earliest);
     if since >= until {
-        let text = format!("no time lies between {since} and {until}");
-        return Err(
-            Failure::usage(text).with_hint("the window begins before it ends, and before now")
-        );
+        let failure = Failure::usage(format!("no time lies between {since} and {until}"));
+        return Err(failure.with_hint("the window begins before it ends, and before now"));
     }
     Ok(Window {
         since,

@@ -11,24 +11,36 @@ use crate::cli::answer::AnswerFlags;
 use crate::cli::filter;
 use crate::cli::order::OrderFlags;
 
-/// The arguments of `archiver report`.
+/// Flags of `archiver report`, which lists the reports.
+#[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// The report; `None` for the list of reports.
-    pub(super) chosen: Option<Chosen>,
-    /// True for a line about each report.
-    pub(super) is_digest: bool,
+    #[command(flatten)]
     pub(super) answer: AnswerFlags,
+    /// Run every report with its defaults, and print a line for each
+    #[arg(long, help_heading = "Output")]
+    pub(super) all: bool,
 }
 
+/// Flags of every report.
+#[derive(Args)]
+pub(super) struct ReportFlags {
+    #[command(flatten)]
+    pub(super) order: OrderFlags,
+    #[command(flatten)]
+    pub(super) answer: AnswerFlags,
+    /// Print the SQL instead; every sqlite3 can run it
+    #[arg(long, help_heading = "Output")]
+    pub(super) show_sql: bool,
+}
+
+/// The flags of a report, as the user wrote them.
 pub(super) struct Chosen {
-    pub(super) name: String,
     /// The texts of its parameters, by name.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) during: Option<String>,
-    pub(super) order: OrderFlags,
     /// The tags of the droplets.
     pub(super) tags: Vec<Term<String>>,
-    pub(super) is_shown: bool,
+    pub(super) flags: ReportFlags,
 }
 
 const ABOUT: &str = "List the reports, or run one";
@@ -43,21 +55,19 @@ Examples:
   archiver report downtime --droplet 'web-*' --since 90d
   archiver report stale-backups --older-than 30d --exit-code
   archiver report slow --show-sql | sqlite3 -readonly archive.db";
-/// What a report about absence says of its exit status.
+/// The exit status of a report about absence, in its help.
 const COVERED: &str =
     "While the archive is incomplete, --exit-code exits with 3 even if there are rows.";
-const SHOW_SQL: &str = "show-sql";
 pub(super) const DURING: &str = "during";
 /// The parameters that a window sets.
-pub(super) const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
-const ALL: &str = "all";
+const WINDOW: [(&str, Kind); 2] = [("since", Kind::Time), ("until", Kind::End)];
 const TAG: &str = "tag";
 /// The prefix of the ids of parameters, so that none is taken for a flag of this program.
 const PARAMETER: &str = "parameter ";
 
 /// `archiver report` with a command for each report.
 pub(in crate::cli) fn command(report: Command, library: &Library) -> Command {
-    let reports = library.reports().iter().map(command_of);
+    let reports = library.reports.iter().map(command_of);
     report
         .about(ABOUT)
         .after_help(AFTER_HELP)
@@ -75,27 +85,17 @@ const TEMPLATE: &str = "\
 
 fn command_of(report: &Report) -> Command {
     let (sentence, rest) = report.sentence_and_rest();
-    let estimate = report.estimate.as_ref();
-    let estimate = estimate.map(|why| format!("An estimate: {why}"));
-    let rest = Some(rest.to_owned()).filter(|rest| !rest.is_empty());
-    let absence = report.absence.as_ref();
-    let absence = absence.map(|why| format!("{why} {COVERED}"));
-    let more: Vec<String> = rest.into_iter().chain(estimate).chain(absence).collect();
+    let mut more = vec![rest.to_owned()];
+    more.extend((report.estimate.iter()).map(|why| format!("An estimate: {why}")));
+    more.extend((report.absence.iter()).map(|why| format!("{why} {COVERED}")));
+    more.retain(|text| !text.is_empty());
     let command = Command::new(report.name.clone())
         .help_template(TEMPLATE)
         .next_help_heading("Parameters")
         .args(report.parameters.iter().map(flag))
-        .args(has_window(report).then(during))
+        .args(during(report))
         .args(tag(report));
-    let command = AnswerFlags::augment_args(OrderFlags::augment_args(command))
-        .about(harmless(sentence))
-        .arg(
-            Arg::new(SHOW_SQL)
-                .long(SHOW_SQL)
-                .action(ArgAction::SetTrue)
-                .help_heading("Output")
-                .help("Print the SQL instead; every sqlite3 can run it"),
-        );
+    let command = ReportFlags::augment_args(command).about(harmless(sentence));
     if more.is_empty() {
         return command;
     }
@@ -116,32 +116,28 @@ fn flag(parameter: &Parameter) -> Arg {
     Arg::new(format!("{PARAMETER}{}", parameter.name))
         .long(parameter.name.replace('_', "-"))
         .alias(parameter.name.clone())
-        .value_name(match parameter.kind {
+        .value_name(match &parameter.kind {
             Kind::Droplets => "ID|NAME",
             Kind::Time | Kind::End => "TIME",
             Kind::Duration => "DURATION",
-            Kind::Number => "N",
+            Kind::Number(_) => "N",
             Kind::Types => "TYPE",
-            Kind::Text => "TEXT",
+            Kind::Text(_) => "TEXT",
             Kind::Periods => "PERIOD",
         })
         .help(help)
 }
 
-/// True when a report has both ends of a window as parameters.
-fn has_window(report: &Report) -> bool {
-    let has =
-        |(name, kind): &(&str, Kind)| report.parameter(name).is_some_and(|it| it.kind == *kind);
-    WINDOW.iter().all(has)
-}
-
-/// The flag that sets both ends of a window.
-fn during() -> Arg {
-    Arg::new(DURING)
-        .long(DURING)
-        .value_name("PERIOD")
-        .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
-        .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
+/// The flag that sets both ends of a window, if they are parameters of the report.
+fn during(report: &Report) -> Option<Arg> {
+    let has = |(name, kind)| report.parameter(name).is_some_and(|it| it.kind == kind);
+    WINDOW.into_iter().all(has).then(|| {
+        Arg::new(DURING)
+            .long(DURING)
+            .value_name("PERIOD")
+            .conflicts_with_all(WINDOW.map(|(name, _)| format!("{PARAMETER}{name}")))
+            .help("Both ends at once: 2020-07, yesterday, 7d, 2020-07-01..2020-07-14")
+    })
 }
 
 /// The flag for the tags of droplets. A report of the user may have a parameter of this name.
@@ -169,53 +165,19 @@ pub(super) fn harmless(text: &str) -> String {
 
 /// The flags that every report already has; a parameter cannot have the same name.
 pub(super) fn taken_flags(root: &Command) -> Vec<String> {
-    let answer = AnswerFlags::augment_args(OrderFlags::augment_args(Command::new("answer")));
-    let arguments = root.get_arguments().chain(answer.get_arguments());
+    let report = ReportFlags::augment_args(Command::new("report"));
+    let arguments = root.get_arguments().chain(report.get_arguments());
     let names = arguments.flat_map(|argument| {
         let aliases = argument.get_all_aliases().unwrap_or_default();
         argument.get_long().into_iter().chain(aliases)
     });
     let names = names.map(str::to_owned).collect::<Vec<_>>();
-    let others = ["help", "version", SHOW_SQL, DURING].map(str::to_owned);
+    let others = ["help", "version", DURING].map(str::to_owned);
     names.into_iter().chain(others).collect()
 }
 
-impl Args for Arguments {
-    fn augment_args(command: Command) -> Command {
-        AnswerFlags::augment_args(command).about(ABOUT).arg(
-            Arg::new(ALL)
-                .long(ALL)
-                .action(ArgAction::SetTrue)
-                .help("Run every report with its defaults, and print a line for each"),
-        )
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Arguments {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let (chosen, own) = match matches.subcommand() {
-            Some((name, own)) => (Some(Chosen::new(name, own)?), own),
-            None => (None, matches),
-        };
-        Ok(Self {
-            is_digest: chosen.is_none() && matches.get_flag(ALL),
-            chosen,
-            answer: AnswerFlags::from_arg_matches(own)?,
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
 impl Chosen {
-    fn new(name: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
+    pub(super) fn new(matches: &ArgMatches) -> Result<Self, clap::Error> {
         // A report has no flag that it does not need.
         let text = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
         let tags = matches.try_get_many::<Term<String>>(TAG).ok().flatten();
@@ -224,12 +186,10 @@ impl Chosen {
             Some((name, text(id.as_str())?))
         });
         Ok(Self {
-            name: name.to_owned(),
             parameters: parameters.collect(),
             during: text(DURING),
-            order: OrderFlags::from_arg_matches(matches)?,
             tags: tags.into_iter().flatten().cloned().collect(),
-            is_shown: matches.get_flag(SHOW_SQL),
+            flags: ReportFlags::from_arg_matches(matches)?,
         })
     }
 }

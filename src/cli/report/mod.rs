@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use archiver::config::{Config, Environment};
-use archiver::core::time::{Timestamp, Zone, parse_period};
+use archiver::core::time::{Timestamp, parse_period};
 use archiver::output::{Format, Heading, RowWriter, Value, visible};
 use archiver::query::Filter;
 use archiver::query::report::{self, Bound, Library, Report};
@@ -30,10 +30,11 @@ use crate::cli::report_digest;
 use crate::cli::searched;
 use crate::cli::union::{self, Question, Said};
 pub(super) use arguments::{Arguments, command};
-use arguments::{Chosen, DURING, WINDOW, harmless, taken_flags};
+use arguments::{Chosen, DURING, harmless, taken_flags};
 
 /// The columns of the list of reports.
 pub(super) const COLUMNS: [&str; 4] = ["name", "title", "parameters", "summary"];
+
 /// The reports. Empty when `arguments` ask for another command, which does not need the user's files.
 pub(super) fn library(
     arguments: &[OsString],
@@ -55,19 +56,20 @@ pub(super) fn run(
     arguments: &Arguments,
     library: &Library,
 ) -> Result<Status, Failure> {
-    let flags = &arguments.answer;
-    let Some(chosen) = &arguments.chosen else {
-        for problem in library.problems() {
+    let Some(name) = context.written.words.get(1) else {
+        for problem in &library.problems {
             context.terminal.warning(problem);
         }
-        return match arguments.is_digest {
-            true => report_digest::run(context, flags, library),
-            false => list(context, flags, library),
+        return match arguments.all {
+            true => report_digest::run(context, &arguments.answer, library),
+            false => list(context, &arguments.answer, library),
         };
     };
-    let report = library.get(&chosen.name)?;
-    if !chosen.is_shown {
-        return run_report(context, chosen, flags, report);
+    let report = library.get(name)?;
+    let chosen = Chosen::new(&context.written.matches);
+    let chosen = chosen.map_err(|error| Failure::usage(error.to_string()))?;
+    if !chosen.flags.show_sql {
+        return run_report(context, &chosen, report);
     }
     let sql = if context.terminal.shows_answers {
         harmless(&report.sql)
@@ -84,7 +86,7 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
     let headings = COLUMNS.map(Heading::plain);
     let printed = answer::print(context, flags, |printer| {
         let written = printer.header(&headings).and_then(|()| {
-            library.reports().iter().try_for_each(|report| {
+            library.reports.iter().try_for_each(|report| {
                 let names = report.parameters.iter().map(|it| it.name.replace('_', "-"));
                 let parameters = names.collect::<Vec<_>>().join(" ");
                 let texts = [&report.name, &report.title, &parameters, &report.summary];
@@ -98,62 +100,48 @@ fn list(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Sta
 
 /// Prints the names of the reports, each with a sentence. A summary does not fit a table.
 fn explain(context: &Context, flags: &AnswerFlags, library: &Library) -> Result<Status, Failure> {
-    let reports = library.reports().iter();
+    let reports = library.reports.iter();
     let entries = reports.map(|report| {
         let (sentence, _) = report.sentence_and_rest();
         (report.name.clone(), visible(sentence).into_owned())
     });
     let entries: Vec<_> = entries.collect();
-    let width = if context.terminal.shows_answers {
-        help::width(context.config.environment())
-    } else {
-        usize::MAX
-    };
-    let text = help::two_columns(&entries, width);
+    let is_shown = context.terminal.shows_answers;
+    let width = is_shown.then(|| help::width(context.config.environment()));
+    let text = help::two_columns(&entries, width.unwrap_or(usize::MAX));
     pager::print(context, |stdout| stdout.write_all(text.as_bytes()))?;
     Ok(flags.status(entries.len() as u64, Doubt::Nothing))
 }
 
 /// The texts for the parameters. A window sets both of its ends.
-fn texts(
-    chosen: &Chosen,
-    now: Timestamp,
-    zone: &Zone,
-) -> Result<BTreeMap<String, String>, Failure> {
+fn texts(chosen: &Chosen, now: Timestamp) -> Result<BTreeMap<String, String>, Failure> {
     let mut texts = chosen.parameters.clone();
     if let Some(text) = &chosen.during {
-        let period = parse_period(text, now, zone);
+        let period = parse_period(text, now, &chosen.flags.answer.tz);
         let period = period.map_err(|error| Failure::usage(format!("--{DURING}: {error}")))?;
-        let ends = [period.since, period.until].map(|end| end.to_string());
-        let names = WINDOW.map(|(name, _)| name.to_owned());
-        texts.extend(names.into_iter().zip(ends));
+        texts.insert("since".to_owned(), period.since.to_string());
+        texts.insert("until".to_owned(), period.until.to_string());
     }
     Ok(texts)
 }
 
-fn run_report(
-    context: &Context,
-    chosen: &Chosen,
-    flags: &AnswerFlags,
-    report: &Report,
-) -> Result<Status, Failure> {
+fn run_report(context: &Context, chosen: &Chosen, report: &Report) -> Result<Status, Failure> {
+    let (order, flags) = (&chosen.flags.order, &chosen.flags.answer);
     let now = Timestamp::now();
-    let texts = texts(chosen, now, &flags.tz)?;
-    let (named, order) = (
-        named(chosen, report, &texts),
-        merged_order(chosen, report, &texts),
-    );
+    let texts = texts(chosen, now)?;
+    let named = named(chosen, report, &texts);
+    let usual = usual_order(report, &texts);
     let question = Question {
         // The total of some rows is not that of the answer.
-        total: (report.total.as_ref()).filter(|_| chosen.order.limit.is_none()),
-        ..Question::new(flags, &named, order)
+        total: (report.total.as_ref()).filter(|_| order.limit.is_none()),
+        ..Question::new(flags, &named, order.after(usual))
     };
     let answer = question.print(context, |own, rows| {
         if report.absence.is_some() {
             own.basis.note_absence();
         }
         let connection = own.open_archive()?;
-        let bound = bound(own, (chosen, flags), report, &texts, (&connection, now))?;
+        let bound = bound(own, chosen, report, &texts, (&connection, now))?;
         check_window(&texts, &bound)?;
         tell_values(own, report, &bound);
         let named = bound.droplets(report);
@@ -175,7 +163,7 @@ fn run_report(
 /// The values of all parameters, with the choice of tags.
 fn bound(
     context: &Context,
-    (chosen, flags): (&Chosen, &AnswerFlags),
+    chosen: &Chosen,
     report: &Report,
     texts: &BTreeMap<String, String>,
     (connection, now): (&Connection, Timestamp),
@@ -187,14 +175,14 @@ fn bound(
     let surroundings = report::Context {
         connection,
         now,
-        zone: &flags.tz,
+        zone: &chosen.flags.answer.tz,
         narrow: &narrow,
     };
     let bound = report.bind(texts, &surroundings);
     bound.map_err(|error| match error {
         // As in `query`, a missing action does not make a misspelt type right.
-        report::Error::UnknownType { .. } => error.into(),
-        error => filter::unresolved(context, flags, error),
+        report::Error::UnknownType(_) => error.into(),
+        error => filter::unresolved(context, &chosen.flags.answer, error),
     })
 }
 
@@ -218,21 +206,18 @@ fn tell_values(context: &Context, report: &Report, bound: &Bound) {
     }
 }
 
-/// The order of the rows of several accounts.
-fn merged_order(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> Order {
+/// The order in which each account sends its rows.
+fn usual_order(report: &Report, texts: &BTreeMap<String, String>) -> Order {
     let (columns, limit) = report.row_order();
     let way = |is_down| if is_down { Way::Down } else { Way::Up };
     let columns = columns.into_iter();
     let columns = columns.map(|(column, is_down)| (column, way(is_down)));
-    let limit = limit.and_then(|name| {
-        let text = searched::value(report, texts, &name)?;
-        text.trim().parse().ok()
-    });
-    chosen.order.after(Order {
+    let limit = limit.and_then(|name| searched::value(report, texts, &name)?.trim().parse().ok());
+    Order {
         by: columns.collect(),
         limit,
         ..Order::default()
-    })
+    }
 }
 
 /// The droplets and tags that the user named.
@@ -240,12 +225,10 @@ fn named(chosen: &Chosen, report: &Report, texts: &BTreeMap<String, String>) -> 
     let parameters = report.droplet_parameters();
     let texts = parameters.filter_map(|it| texts.get(&it.name));
     let terms = texts.flat_map(|text| text.split(',')).map(str::trim);
-    // What is no droplet gets its error when it is bound.
-    let terms = terms
-        .filter(|term| *term != "*")
-        .filter_map(|term| term.parse().ok());
+    let terms = terms.filter(|term| *term != "*");
     Filter {
-        droplets: terms.collect(),
+        // A text that is no droplet gets its error when it is bound.
+        droplets: terms.filter_map(|term| term.parse().ok()).collect(),
         tags: filter::choice(&chosen.tags),
         ..Filter::default()
     }

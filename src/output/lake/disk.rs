@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::core::files::Hashed;
-use crate::core::files::folder_of;
+use crate::core::files::{Hashed, folder_of};
 
 /// The folder of unfinished work. Engines read nothing below a name that begins like this.
 pub(super) const WORK: &str = ".archiver-export";
@@ -17,7 +16,7 @@ pub enum Error {
     /// The folder cannot take this export, or has none.
     #[error("{message}")]
     Refused {
-        /// What is in the way.
+        /// The obstacle.
         message: String,
         /// The next step.
         hint: &'static str,
@@ -123,7 +122,8 @@ impl Disk {
         to: &Path,
         is_own: &dyn Fn(&Path) -> bool,
     ) -> Result<(), Error> {
-        for path in files_below(from)? {
+        let (files, folders) = below(from)?;
+        for path in files {
             let (old, new) = (from.join(&path), to.join(&path));
             // The newer of two files stays. Two names of one file are equally new.
             if !is_own(&path) && modified(&new) < modified(&old) {
@@ -132,8 +132,8 @@ impl Disk {
             }
             self.remove_file(&old)?;
         }
-        for folder in folders_below(from)?.iter().rev() {
-            // What somebody else puts there meanwhile stays.
+        for folder in folders.iter().rev() {
+            // A folder with something that somebody else put there stays.
             let _ = self.step(folder, fs::remove_dir);
         }
         Ok(())
@@ -174,34 +174,23 @@ pub(super) fn locked(
     }
 }
 
-/// The files below a folder, links among them, by their path from there. None where there is no folder.
-pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut paths = paths_below(folder)?;
-    paths.retain(|(_, is_folder)| !is_folder);
-    let from = |(path, _): &(PathBuf, bool)| path.strip_prefix(folder).unwrap_or(path).to_owned();
-    let mut files: Vec<_> = paths.iter().map(from).collect();
-    files.sort();
-    Ok(files)
-}
-
-/// The folder and those below it, each after the one that it is in. None where there is no folder.
-pub(super) fn folders_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let paths = paths_below(folder)?.into_iter();
-    Ok(paths
-        .filter_map(|(path, is_folder)| is_folder.then_some(path))
-        .collect())
-}
-
-/// A path and all below it, each with whether it is a folder.
-fn paths_below(path: &Path) -> Result<Vec<(PathBuf, bool)>, Error> {
-    let Ok(there) = fs::symlink_metadata(path) else {
-        return Ok(Vec::new());
-    };
-    let mut paths = vec![(path.to_owned(), there.is_dir())];
-    if there.is_dir() {
-        for entry in at(path, fs::read_dir(path))? {
-            paths.extend(paths_below(&at(path, entry)?.path())?);
+/// The files below a folder, links among them, by their path from there; and the folder and those below it, each after
+/// the one that it is in. None where there is no folder.
+pub(super) fn below(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(path) = waiting.pop() {
+        match fs::symlink_metadata(&path) {
+            Ok(there) if there.is_dir() => {
+                for entry in at(&path, fs::read_dir(&path))? {
+                    waiting.push(at(&path, entry)?.path());
+                }
+                folders.push(path);
+            }
+            Ok(_) => files.push(path.strip_prefix(folder).unwrap_or(&path).to_owned()),
+            Err(_) => {}
         }
     }
-    Ok(paths)
+    files.sort();
+    Ok((files, folders))
 }

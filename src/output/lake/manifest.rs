@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path};
 
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize};
 
-use super::disk::{Error, WORK, at, files_below, locked};
+use super::disk::{Error, WORK, at, below, locked};
 use crate::core::files::Hashed;
 
 /// The version of the layout.
@@ -17,7 +17,7 @@ const FORMAT: u64 = 1;
 pub(super) const NAME: &str = "_manifest.json";
 
 /// All that a folder holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of the layout.
     pub format: u64,
@@ -85,16 +85,6 @@ impl ExportedFile {
     }
 }
 
-impl Default for Manifest {
-    fn default() -> Self {
-        Self {
-            format: FORMAT,
-            archives: Vec::new(),
-            files: Vec::new(),
-        }
-    }
-}
-
 impl Manifest {
     /// The file at this path.
     #[must_use]
@@ -127,6 +117,7 @@ impl Manifest {
     }
 
     fn sort(&mut self) {
+        self.format = FORMAT;
         self.archives
             .sort_by(|it, other| it.account.cmp(&other.account));
         self.files.sort_by(|it, other| it.path.cmp(&other.path));
@@ -139,30 +130,29 @@ impl Manifest {
             outcome => at(path, outcome)?,
         };
         let name = path.display();
-        let broken = |error: serde_json::Error| {
+        let broken = |why: String| {
             let hint = "remove the whole folder, and export again";
-            Error::refused(format!("cannot read {name}: {error}"), hint)
+            Error::refused(format!("cannot read {name}: {why}"), hint)
         };
-        let manifest: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
+        let unreadable = |error: serde_json::Error| broken(error.to_string());
+        let manifest: serde_json::Value = serde_json::from_slice(&text).map_err(unreadable)?;
         // A newer archiver may write everything else in another way.
         if manifest["format"].as_u64() > Some(FORMAT) {
+            let message = format!("a newer archiver wrote {name}");
             let hint = "use that version, or choose another folder";
-            return Err(Error::refused(
-                format!("a newer archiver wrote {name}"),
-                hint,
-            ));
+            return Err(Error::refused(message, hint));
         }
-        let manifest: Self = serde_json::from_value(manifest).map_err(broken)?;
+        let manifest: Self = serde_json::from_value(manifest).map_err(unreadable)?;
         match manifest.files.iter().find(|file| !file.is_inside()) {
-            Some(file) => Err(broken(<serde_json::Error as de::Error>::custom(
-                format_args!("the path {:?} leads out of the folder", file.path),
-            ))),
+            Some(ExportedFile { path, .. }) => {
+                Err(broken(format!("the path {path:?} leads out of the folder")))
+            }
             None => Ok(Some(manifest)),
         }
     }
 }
 
-/// What a folder holds, and what is wrong with it.
+/// The contents of a folder, and the problems with them.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The manifest.
@@ -185,10 +175,8 @@ pub fn check(root: &Path) -> Result<Checked, Error> {
         let _ = lock.unlock();
     }
     found.ok_or_else(|| {
-        let message = format!(
-            "{} holds no export: there is no _manifest.json",
-            root.display()
-        );
+        let root = root.display();
+        let message = format!("{root} holds no export: there is no _manifest.json");
         Error::refused(message, "`archiver export DIR` writes one")
     })
 }
@@ -234,7 +222,7 @@ fn problems_of(root: &Path, table: &str, manifest: &Manifest) -> Result<Vec<Stri
             problems.push(format!("{}: {what}", file.path));
         }
     }
-    for rest in files_below(&root.join(table))? {
+    for rest in below(&root.join(table))?.0 {
         let path = Path::new(table).join(rest);
         if is_read(&path) && manifest.file(&path).is_none() {
             problems.push(format!("{}: not in the manifest", path.display()));
@@ -253,8 +241,10 @@ fn is_read(path: &Path) -> bool {
 pub(super) fn is_as_written(root: &Path, file: &ExportedFile) -> Result<bool, Error> {
     let path = root.join(&file.path);
     match fs::symlink_metadata(&path) {
-        Err(error) if is_absent(error.kind()) => Ok(false),
-        Err(error) => at(&path, Err(error)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(false),
+            _ => at(&path, Err(error)),
+        },
         Ok(there) if !there.is_file() || there.len() != file.bytes => Ok(false),
         Ok(_) => {
             let mut hashed = Hashed::new(io::sink());
@@ -263,8 +253,4 @@ pub(super) fn is_as_written(root: &Path, file: &ExportedFile) -> Result<bool, Er
             Ok(hashed.result() == (file.bytes, file.sha256.clone()))
         }
     }
-}
-
-fn is_absent(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

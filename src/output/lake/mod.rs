@@ -21,12 +21,12 @@ pub use disk::{Error, Sink};
 pub use manifest::{Checked, CompleteSync, ExportedArchive, ExportedFile, Manifest, check};
 
 use crate::core::files::folder_of;
-use disk::{Disk, Step, WORK, at, files_below, folders_below, locked};
+use disk::{Disk, Step, WORK, at, below, locked};
 
 /// A manifest that is being written.
 const UNFINISHED: &str = "manifest";
 
-/// What a run changed.
+/// The changes of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Files that were written.
@@ -98,13 +98,10 @@ impl Lake {
         let archives = &self.manifest.archives;
         let is_other = |first: &ExportedArchive| first.account.is_some() != account.is_some();
         if archives.first().is_some_and(is_other) {
-            let (there, this) = match account {
-                Some(_) => ("without the name", "has a name"),
-                None => ("with the name", "has none"),
-            };
+            let there = account.map_or("with", |_| "without");
             let root = self.root.display();
             return Err(Error::refused(
-                format!("{root} holds an archive {there} of an account, and this one {this}"),
+                format!("{root} holds an archive {there} the name of an account, unlike this one"),
                 "name this one with --as NAME if the others have names; if not, choose another folder",
             ));
         }
@@ -144,13 +141,10 @@ impl Lake {
     ) -> Result<Changes, Error> {
         let mut manifest = self.manifest.clone();
         manifest.set_archive(archive, files);
-        let written = files_below(&self.new_place(""))?;
-        let old = self.manifest.files.iter().map(|it| Path::new(&it.path));
+        let (written, _) = below(&self.new_place(""))?;
+        let old = self.manifest.files.iter().map(|it| PathBuf::from(&it.path));
         let removed: Vec<_> = old.filter(|it| manifest.file(it).is_none()).collect();
-        let changed = written
-            .iter()
-            .map(|it| it.as_path())
-            .chain(removed.iter().copied());
+        let changed = written.iter().chain(&removed);
         let parts: BTreeSet<_> = changed.map(|it| part_of(it).to_owned()).collect();
         let changes = Changes {
             written: written.len(),
@@ -195,7 +189,7 @@ impl Lake {
         }
         let work = self.work();
         self.disk.make_folder(&work)?;
-        for folder in folders_below(&work)? {
+        for folder in below(&work)?.1 {
             self.disk.sync(&folder)?;
         }
         self.disk.sync(&self.root)?;
@@ -206,7 +200,7 @@ impl Lake {
 
     /// Gives the new version of a part what stays as it is: unchanged files, and what others put there.
     fn complete(&mut self, part: &Path, manifest: &Manifest) -> Result<(), Error> {
-        for rest in files_below(&self.root.join(part))? {
+        for rest in below(&self.root.join(part))?.0 {
             let path = part.join(rest);
             let target = self.new_place(&path);
             // A copy of an old month would show its actions twice.
@@ -328,14 +322,11 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     for entry in at(root, fs::read_dir(root))? {
         let name = at(root, entry)?.file_name();
         if name != "lost+found" {
-            return Err(Error::refused(
-                format!(
-                    "{} is no folder of an export: it holds {}, and no _manifest.json",
-                    root.display(),
-                    name.display()
-                ),
-                "choose an empty folder, or one that does not exist yet",
-            ));
+            let (root, name) = (root.display(), name.display());
+            let message =
+                format!("{root} is no folder of an export: it holds {name}, and no _manifest.json");
+            let hint = "choose an empty folder, or one that does not exist yet";
+            return Err(Error::refused(message, hint));
         }
     }
     Ok(())

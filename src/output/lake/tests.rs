@@ -103,7 +103,7 @@ fn killed_after(steps: usize, exchanges: bool) -> (Disk, Arc<AtomicUsize>) {
 /// What an engine reads: the ids of each month.
 fn read(root: &Path) -> BTreeMap<String, Vec<i64>> {
     let mut months = BTreeMap::new();
-    for rest in files_below(&root.join("actions")).unwrap() {
+    for rest in below(&root.join("actions")).unwrap().0 {
         let text = fs::read_to_string(root.join("actions").join(&rest)).unwrap();
         let month = rest.parent().unwrap().to_str().unwrap();
         let ids = text.lines().map(|line| line.parse().unwrap()).collect();
@@ -308,7 +308,7 @@ fn accounts_share_a_folder_and_change_alone() {
     let changes = export(Some("b"), &after()).unwrap();
     assert_eq!(changes.written, 3);
     let files = |account: &str| {
-        let files = files_below(&root.join(format!("actions/account={account}"))).unwrap();
+        let (files, _) = below(&root.join(format!("actions/account={account}"))).unwrap();
         files.len()
     };
     assert_eq!((files("a"), files("b")), (4, 3));
@@ -380,10 +380,10 @@ fn a_link_in_the_place_of_a_table_is_refused_and_what_it_points_to_stays() {
     export(&root, &before());
     fs::rename(root.join("actions"), &theirs).unwrap();
     std::os::unix::fs::symlink(&theirs, root.join("actions")).unwrap();
-    let old = files_below(&theirs).unwrap();
+    let old = below(&theirs).unwrap();
     let error = export_on(disk(true), &root, None, &after()).unwrap_err();
     assert!(error.to_string().contains("actions"), "{error}");
-    assert_eq!(files_below(&theirs).unwrap(), old);
+    assert_eq!(below(&theirs).unwrap(), old);
     assert!(root.join("actions").is_symlink());
     fs::remove_file(root.join("actions")).unwrap();
     export(&root, &after());

@@ -6,12 +6,13 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde::Serialize;
 
-use super::{Allowed, Error, Kind, NOW, Parameter, Report, flag};
+use super::{Error, Kind, NOW, Parameter, Report, flag};
 use crate::core::model::DropletId;
+use crate::core::similar::did_you_mean;
 use crate::core::time::{
     CalendarUnit, TimeError, Timestamp, Zone, parse_duration, parse_since, parse_until,
 };
-use crate::query::{self, Choice, Filter, Term, TypeSelector};
+use crate::query::{self, Choice, Filter, Term, TypeSelector, Unseen};
 
 /// The context that gives values their meaning.
 #[derive(Clone, Copy)]
@@ -70,8 +71,7 @@ impl Report {
         let now = Value::Text(context.now.to_string());
         let mut values = BTreeMap::from([(NOW.to_owned(), now)]);
         for parameter in &self.parameters {
-            let text = written.get(&parameter.name).map(String::as_str);
-            let value = self.value(parameter, text, context)?;
+            let value = self.value(parameter, written, context)?;
             values.insert(parameter.name.clone(), value);
         }
         for parameter in &self.parameters {
@@ -87,10 +87,11 @@ impl Report {
     fn value(
         &self,
         parameter: &Parameter,
-        written: Option<&str>,
+        written: &BTreeMap<String, String>,
         context: &Context<'_>,
     ) -> Result<Value, Error> {
-        let text = match (written.map(str::trim), parameter.default.as_deref()) {
+        let written = written.get(&parameter.name).map(|it| it.trim());
+        let text = match (written, parameter.default.as_deref()) {
             (Some(""), _) | (None, None) => {
                 let (name, flag) = (&self.name, flag(&parameter.name));
                 let message = format!("the report `{name}` needs a value for {flag}: ");
@@ -120,19 +121,14 @@ pub(super) fn check(parameter: &Parameter, text: &str) -> Result<(), Error> {
 const LONGEST_SECONDS: i64 = 1_000 * 366 * 86_400;
 
 fn plain(parameter: &Parameter, text: &str, now: Timestamp, zone: &Zone) -> Result<Value, Error> {
-    let value = match parameter.kind {
+    let value = match &parameter.kind {
         Kind::Time => time(parse_since(text, now, zone)),
         Kind::End => time(parse_until(text, now, zone)),
         Kind::Duration => duration(text),
-        Kind::Number => number(&parameter.allowed, text),
+        Kind::Number(least) => number(*least, text),
         Kind::Types => types(text).map(|types| list(&types)),
-        Kind::Periods if text == ALL_OF_IT || unit(text).is_some() => {
-            Ok(Value::Text(text.to_owned()))
-        }
-        Kind::Periods => Err(format!(
-            "`{text}` is not a period: use month, week, day or all"
-        )),
-        Kind::Text => words(&parameter.allowed, text),
+        Kind::Periods => unit(text).map(|_| Value::Text(text.to_owned())),
+        Kind::Text(allowed) => words(allowed, text),
         Kind::Droplets => Ok(list(&parts(text))),
     };
     value.map_err(invalid(&parameter.name))
@@ -169,15 +165,16 @@ fn duration(text: &str) -> Result<Value, String> {
     }
 }
 
-/// The period that is the whole window.
-const ALL_OF_IT: &str = "all";
-
-fn unit(text: &str) -> Option<CalendarUnit> {
+/// The length of periods; `None` for one period that is the whole window.
+fn unit(text: &str) -> Result<Option<CalendarUnit>, String> {
     match text {
-        "month" => Some(CalendarUnit::Month),
-        "week" => Some(CalendarUnit::Week),
-        "day" => Some(CalendarUnit::Day),
-        _ => None,
+        "month" => Ok(Some(CalendarUnit::Month)),
+        "week" => Ok(Some(CalendarUnit::Week)),
+        "day" => Ok(Some(CalendarUnit::Day)),
+        "all" => Ok(None),
+        _ => Err(format!(
+            "`{text}` is not a period: use month, week, day or all"
+        )),
     }
 }
 
@@ -189,40 +186,35 @@ fn periods(name: &str, values: &BTreeMap<String, Value>, zone: &Zone) -> Option<
     };
     let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
     let (since, until) = (time("since")?, time("until")?);
-    let periods = match unit(text(name)?) {
-        None => vec![(ALL_OF_IT.to_owned(), since, until)],
+    let by = text(name)?;
+    let periods = match unit(by).ok()? {
+        None => vec![(by.to_owned(), since, until)],
         Some(unit) => unit.between(since, until, zone),
     };
-    let periods: Vec<_> = periods
-        .into_iter()
-        .map(|(name, from, to)| [name, from.to_string(), to.to_string()])
-        .collect();
-    Some(Value::Text(serde_json::json!(periods).to_string()))
+    let texts =
+        |(name, from, to): (_, Timestamp, Timestamp)| [name, from.to_string(), to.to_string()];
+    Some(list(&periods.into_iter().map(texts).collect::<Vec<_>>()))
 }
 
-fn number(allowed: &Allowed, text: &str) -> Result<Value, String> {
+fn number(least: Option<u32>, text: &str) -> Result<Value, String> {
     // A whole number that no integer holds would lose digits.
     let number = text.parse().ok().filter(|number: &f64| number.abs() < 1e15);
     let number = number.ok_or_else(|| format!("`{text}` is not a number: 20 and 1.5 work"))?;
-    match allowed {
-        Allowed::From(least) if number < f64::from(*least) => {
+    match least {
+        Some(least) if number < f64::from(least) => {
             Err(format!("`{text}` is too small: use {least} or more"))
         }
         _ => Ok(text.parse().map_or(Value::Real(number), Value::Integer)),
     }
 }
 
-fn words(allowed: &Allowed, text: &str) -> Result<Value, String> {
+fn words(allowed: &[String], text: &str) -> Result<Value, String> {
     let words = parts(text);
-    if let Allowed::Words(allowed) = allowed
-        && let Some(word) = words
-            .iter()
-            .find(|word| !allowed.iter().any(|it| it == *word))
-    {
-        let allowed = allowed.join(", ");
-        return Err(format!("`{word}` is invalid: use {allowed}"));
+    let is_allowed = |word: &str| allowed.is_empty() || allowed.iter().any(|it| it == word);
+    match words.iter().find(|word| !is_allowed(word)) {
+        Some(word) => Err(format!("`{word}` is invalid: use {}", allowed.join(", "))),
+        None => Ok(list(&words)),
     }
-    Ok(list(&words))
 }
 
 fn parts(text: &str) -> Vec<&str> {
@@ -255,11 +247,11 @@ fn known_types(name: &str, text: &str, connection: &Connection) -> Result<Value,
     let unknown = query::unknown(connection, &filter).map_err(of_archive(name))?;
     match unknown.into_iter().next() {
         None => Ok(list(&types)),
-        Some(unknown) => Err(Error::UnknownType {
-            parameter: name.to_owned(),
-            input: unknown.value,
-            near: unknown.near,
-        }),
+        Some(Unseen { value, near, .. }) => {
+            let (flag, near) = (flag(name), did_you_mean(&near));
+            let message = format!("{flag}: no archived action has the type `{value}`{near}");
+            Err(Error::UnknownType(message))
+        }
     }
 }
 

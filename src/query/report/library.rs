@@ -33,8 +33,10 @@ const EMBEDDED: [(&str, &str); 13] = [
 /// The available reports.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
-    reports: Vec<Report>,
-    problems: Vec<String>,
+    /// The reports: first the embedded ones, then the user's.
+    pub reports: Vec<Report>,
+    /// The problems of files that should be reports, by name.
+    pub problems: Vec<String>,
 }
 
 impl Library {
@@ -51,18 +53,6 @@ impl Library {
         library
     }
 
-    /// The reports: first the embedded ones, then the user's.
-    #[must_use]
-    pub fn reports(&self) -> &[Report] {
-        &self.reports
-    }
-
-    /// The problems of files that should be reports, by name.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-
     /// The report with this name.
     ///
     /// # Errors
@@ -75,16 +65,15 @@ impl Library {
     /// Removes the reports that have a parameter with a refused name. The caller needs this name for another purpose.
     #[must_use]
     pub fn without_parameters(mut self, is_refused: impl Fn(&str) -> bool) -> Self {
-        for report in std::mem::take(&mut self.reports) {
+        self.reports.retain(|report| {
             let mut names = report.parameters.iter().map(|parameter| &parameter.name);
-            match names.find(|name| is_refused(name)) {
-                None => self.reports.push(report),
-                Some(name) => {
-                    let message = format!("rename the parameter `{name}`: a flag has this name");
-                    self.problems.push(report.problem(None, &message));
-                }
-            }
-        }
+            let refused = names.find(|name| is_refused(name));
+            self.problems.extend(refused.map(|name| {
+                let message = format!("rename the parameter `{name}`: a flag has this name");
+                report.problem(None, &message)
+            }));
+            refused.is_none()
+        });
         self
     }
 

@@ -16,7 +16,6 @@ mod text;
 use std::io;
 use std::path::PathBuf;
 
-use crate::core::similar::did_you_mean;
 use crate::query;
 
 pub use binding::{Bound, Context};
@@ -38,7 +37,7 @@ pub struct Report {
     pub absence: Option<String>,
     /// The columns that a narrow table keeps the longest, the most important first. Others go first.
     pub narrow: Vec<String>,
-    /// What a row is, in the singular: `outage`.
+    /// The word for a row, in the singular: `outage`.
     pub noun: Option<String>,
     /// True when a row is something to look at. False for a report that lists what there is.
     pub is_check: bool,
@@ -68,8 +67,6 @@ pub struct Parameter {
     pub name: String,
     /// The kind of the value.
     pub kind: Kind,
-    /// The values of this kind that are allowed.
-    pub allowed: Allowed,
     /// The default, as the user would write it. Empty: NULL is bound. `None`: the user must give a value.
     pub default: Option<String>,
     /// A short description.
@@ -77,7 +74,7 @@ pub struct Parameter {
 }
 
 /// The kind of a parameter: the text that the user may write, and the value for the SQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Droplets by id, name or pattern, comma-separated. The SQL gets `*`, or a JSON array of ids.
     Droplets,
@@ -87,49 +84,37 @@ pub enum Kind {
     End,
     /// A duration. The SQL gets a modifier of SQLite's date functions, such as `3600 seconds`.
     Duration,
-    /// A number.
-    Number,
+    /// A number; this one or a greater one, if there is one.
+    Number(Option<u32>),
     /// Types of actions and groups, comma-separated. The SQL gets a JSON array of types.
     Types,
-    /// Texts, comma-separated. The SQL gets a JSON array of texts.
-    Text,
+    /// Texts, comma-separated; of these, if there are any. The SQL gets a JSON array of texts.
+    Text(Vec<String>),
     /// `month`, `week`, `day` or `all`. The SQL gets a JSON array of name, start and end of each period that the
     /// parameters `since` and `until` touch.
     Periods,
-}
-
-/// The allowed values of a parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// Every value of its kind.
-    Anything,
-    /// These texts.
-    Words(Vec<String>),
-    /// This number, or a greater one.
-    From(u32),
 }
 
 impl Report {
     /// A problem of the file, the line if it is about one, and the next step. The file of a report of the program has
     /// only a name.
     fn problem(&self, line: Option<usize>, message: &str) -> String {
-        let of_program = || PathBuf::from(format!("{}.sql", self.name));
-        let file = self.file.clone().unwrap_or_else(of_program);
+        let of_program = || format!("{}.sql", self.name);
+        let file = self.file.as_ref();
+        let file = file.map_or_else(of_program, |file| file.display().to_string());
         let line = line.map_or_else(String::new, |line| format!(":{line}"));
-        format!("{}{line}: {message}", file.display())
+        format!("{file}{line}: {message}")
     }
 
     /// The parameter with this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
-        let mut parameters = self.parameters.iter();
-        parameters.find(|parameter| parameter.name == name)
+        self.parameters.iter().find(|it| it.name == name)
     }
 
     /// The parameters that are droplets.
     pub fn droplet_parameters(&self) -> impl Iterator<Item = &Parameter> {
-        let parameters = self.parameters.iter();
-        parameters.filter(|parameter| parameter.kind == Kind::Droplets)
+        (self.parameters.iter()).filter(|it| it.kind == Kind::Droplets)
     }
 
     /// The first sentence of the summary, without its full stop, and the rest.
@@ -150,15 +135,8 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// No archived action has this type.
-    #[error("{}: no archived action has the type `{input}`{}", flag(.parameter), did_you_mean(.near))]
-    UnknownType {
-        /// The parameter.
-        parameter: String,
-        /// The given text.
-        input: String,
-        /// Archived types with a similar spelling.
-        near: Vec<String>,
-    },
+    #[error("{0}")]
+    UnknownType(String),
     /// A droplet is unknown, or several droplets have this name.
     #[error("{}: {source}", flag(.parameter))]
     Droplets {
@@ -168,13 +146,8 @@ pub enum Error {
         source: query::Error,
     },
     /// The SQL did not run to its end.
-    #[error("the report `{report}` failed")]
-    Failed {
-        /// The report.
-        report: String,
-        /// The error of SQLite.
-        source: rusqlite::Error,
-    },
+    #[error("the report `{0}` failed")]
+    Failed(String, #[source] rusqlite::Error),
     /// The rows were found, but the receiver could not take them. A closed pipe is one cause.
     #[error("cannot write the rows")]
     Write(#[source] io::Error),

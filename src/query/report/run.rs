@@ -25,14 +25,12 @@ pub fn run(
     let mut statement = prepare(connection, report)?;
     bind(&mut statement, report, bound)?;
     let columns = statement.column_count();
-    {
-        let names = statement.column_names();
-        let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
-        writer.header(&headings).map_err(Error::Write)?;
-    }
+    let names = statement.column_names();
+    let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
+    writer.header(&headings).map_err(Error::Write)?;
     let visit = &mut |values: &[Value<'_>]| writer.row(values);
     visit_rows(&mut statement.raw_query(), columns, visit).map_err(|error| match error {
-        RowsError::Read(source) => failed(report, source),
+        RowsError::Read(source) => Error::Failed(report.name.clone(), source),
         RowsError::Write(error) => Error::Write(error),
     })
 }
@@ -49,22 +47,16 @@ pub fn column_names(connection: &Connection, report: &Report) -> Vec<String> {
 /// The heading of a column. Only the numbers of built-in reports are known to count something: a user's own may be
 /// years.
 fn heading<'a>(name: &'a str, report: &Report) -> Heading<'a> {
-    let heading = Heading::named(name);
-    let look = match heading.look {
-        Look::Number if report.file.is_some() => Look::Plain,
-        look => look,
-    };
-    let kept = report.narrow.iter().position(|kept| kept == name);
-    let rank = match kept.map(u8::try_from) {
-        Some(Ok(place)) => place,
-        _ if report.narrow.is_empty() => heading.rank,
-        _ => heading.rank.saturating_add(100),
-    };
-    Heading {
-        look,
-        rank,
-        ..heading
+    let mut heading = Heading::named(name);
+    if heading.look == Look::Number && report.file.is_some() {
+        heading.look = Look::Plain;
     }
+    match report.narrow.iter().position(|kept| kept == name) {
+        Some(place) => heading.rank = u8::try_from(place).unwrap_or(u8::MAX),
+        None if report.narrow.is_empty() => {}
+        None => heading.rank = heading.rank.saturating_add(100),
+    }
+    heading
 }
 
 fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<'a>, Error> {
@@ -76,13 +68,8 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         Ok(statement) if statement.readonly() && statement.column_count() > 0 => Ok(statement),
         Ok(_) | Err(MultipleStatement | Empty) => Err(invalid(None, FORM)),
         Err(SqlInputError { msg, offset, .. }) => Err(invalid(line_at(&report.sql, offset), &msg)),
-        Err(source) => Err(failed(report, source)),
+        Err(source) => Err(Error::Failed(report.name.clone(), source)),
     }
-}
-
-fn failed(report: &Report, source: rusqlite::Error) -> Error {
-    let report = report.name.clone();
-    Error::Failed { report, source }
 }
 
 /// The line, from 1, of a byte in the text. SQLite gives -1 for an unknown position.
@@ -108,7 +95,7 @@ fn bind(statement: &mut Statement<'_>, report: &Report, bound: &Bound) -> Result
         };
         unused.retain(|name| *name != declared);
         let bound = statement.raw_bind_parameter(position, value);
-        bound.map_err(|source| failed(report, source))?;
+        bound.map_err(|source| Error::Failed(report.name.clone(), source))?;
     }
     let Some(name) = unused.first() else {
         return Ok(());
@@ -200,10 +187,6 @@ impl RowWriter for WithTotal<'_> {
         self.rows += 1;
         self.inner.row(values)
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.inner.finish()
-    }
 }
 
 #[cfg(test)]
@@ -220,10 +203,6 @@ mod tests {
 
         fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
             self.0 = values.iter().map(|value| format!("{value:?}")).collect();
-            Ok(())
-        }
-
-        fn finish(&mut self) -> io::Result<()> {
             Ok(())
         }
     }

@@ -24,17 +24,17 @@
 use std::collections::BTreeMap;
 
 use super::binding;
-use super::{Allowed, Kind, NOW, Parameter, Report, Total};
+use super::{Kind, NOW, Parameter, Report, Total};
 
 /// The kinds of parameters, by their names in a header.
-const KINDS: [(&str, Kind); 8] = [
+static KINDS: [(&str, Kind); 8] = [
     ("droplets", Kind::Droplets),
     ("time", Kind::Time),
     ("end", Kind::End),
     ("duration", Kind::Duration),
-    ("number", Kind::Number),
+    ("number", Kind::Number(None)),
     ("types", Kind::Types),
-    ("text", Kind::Text),
+    ("text", Kind::Text(Vec::new())),
     ("periods", Kind::Periods),
 ];
 
@@ -56,13 +56,13 @@ pub(super) fn with_header(mut report: Report) -> Result<Report, String> {
         let added = add(&mut report, &mut fields, &text);
         added.map_err(|message| report.problem(Some(line), &message))?;
     }
-    let mut field = |word: &str| fields.remove(word);
-    let needed = |word: &str, text: Option<String>| {
+    let mut needed = |word: &str| {
         let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
-        text.ok_or_else(|| report.problem(Some(1), &message))
+        let field = fields.remove(word);
+        field.ok_or_else(|| report.problem(Some(1), &message))
     };
-    let title = needed("title", field("title"))?;
-    let summary = needed("summary", field("summary"))?;
+    let (title, summary) = (needed("title")?, needed("summary")?);
+    let mut field = |word: &str| fields.remove(word);
     let lists = field("lists");
     Ok(Report {
         title,
@@ -159,11 +159,9 @@ fn parameter(text: &str) -> Result<Parameter, String> {
              and must not be declared"
         ));
     }
-    let (kind, allowed) = allowed(kind)?;
     let parameter = Parameter {
         name: name.to_owned(),
-        kind,
-        allowed,
+        kind: kind_of(kind)?,
         default,
         description: description.trim().to_owned(),
     };
@@ -175,29 +173,25 @@ fn parameter(text: &str) -> Result<Parameter, String> {
 }
 
 /// `time`, `text of on, off` or `number from 1`
-fn allowed(text: &str) -> Result<(Kind, Allowed), String> {
-    let (kind, allowed) = if let Some((kind, words)) = text.split_once(" of ") {
-        let words = words.split(',').map(|word| word.trim().to_owned());
-        (kind, Allowed::Words(words.collect()))
-    } else if let Some((kind, least)) = text.split_once(" from ") {
-        let least = least.trim().parse::<u32>();
+fn kind_of(text: &str) -> Result<Kind, String> {
+    if let Some(words) = text.strip_prefix("text of ") {
+        return Ok(Kind::Text(names(words)));
+    }
+    if let Some(least) = text.strip_prefix("number from ") {
+        let least = least.trim().parse();
         let least =
             least.map_err(|_| "after `from` comes a whole number, as in `number from 1`")?;
-        (kind, Allowed::From(least))
-    } else {
-        (text, Allowed::Anything)
-    };
-    let known = KINDS.into_iter().find(|(name, _)| *name == kind);
-    let (_, kind) = known.ok_or_else(|| {
-        let kinds = KINDS.map(|(name, _)| name).join(", ");
-        format!("`{kind}` is not a kind of parameter: use {kinds}")
-    })?;
-    match (kind, &allowed) {
-        (_, Allowed::Anything)
-        | (Kind::Text, Allowed::Words(_))
-        | (Kind::Number, Allowed::From(_)) => Ok((kind, allowed)),
-        _ => Err("`of` goes with text, and `from` with number".to_owned()),
+        return Ok(Kind::Number(Some(least)));
     }
+    if text.contains(" of ") || text.contains(" from ") {
+        return Err("`of` goes with text, and `from` with number".to_owned());
+    }
+    let known = KINDS.iter().find(|(name, _)| *name == text);
+    known.map(|(_, kind)| kind.clone()).ok_or_else(|| {
+        let kinds: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
+        let kinds = kinds.join(", ");
+        format!("`{text}` is not a kind of parameter: use {kinds}")
+    })
 }
 
 /// True for small letters, digits and a mark between or after them.
@@ -226,7 +220,10 @@ impl Report {
         let (terms, limit) = end.split_once("LIMIT ").unwrap_or((end, ""));
         let terms = terms.trim_start_matches("ORDER BY ").split(',');
         let columns = terms.map_while(|term| column(before, term));
-        (columns.collect(), limit_parameter(limit))
+        // `top` in `(SELECT top FROM parameters)`.
+        let limit = limit.trim().strip_prefix("(SELECT ");
+        let limit = limit.and_then(|it| it.strip_suffix(" FROM parameters)"));
+        (columns.collect(), limit.map(str::to_owned))
     }
 }
 
@@ -242,20 +239,11 @@ fn column(before: &str, term: &str) -> Option<(String, bool)> {
     if !expression.chars().all(is_name) {
         return None;
     }
-    let called = format!(" {expression} AS ");
-    let name = match before.rfind(&called) {
-        Some(place) => before[place + called.len()..]
-            .split([',', '\n', ' '])
-            .next(),
+    let name = match before.rsplit_once(&format!(" {expression} AS ")) {
+        Some((_, called)) => called.split([',', '\n', ' ']).next(),
         None => expression.rsplit('.').next(),
     };
     Some((name?.to_owned(), is_down))
-}
-
-/// `top` in `(SELECT top FROM parameters)`.
-fn limit_parameter(limit: &str) -> Option<String> {
-    let inner = limit.trim().strip_prefix("(SELECT ")?;
-    Some(inner.strip_suffix(" FROM parameters)")?.to_owned())
 }
 
 #[cfg(test)]
@@ -298,13 +286,14 @@ SELECT 1;";
         let absence = header.absence.as_deref();
         assert_eq!(absence, Some("A row says that nothing happened."));
         assert_eq!(header.narrow, ["name", "count"]);
+        let states = ["on", "off"].map(str::to_owned).to_vec();
         let parameters: Vec<_> = header
             .parameters
             .iter()
             .map(|it| {
                 (
                     it.name.as_str(),
-                    it.kind,
+                    it.kind.clone(),
                     it.default.as_deref(),
                     it.description.as_str(),
                 )
@@ -320,17 +309,21 @@ SELECT 1;";
                     Some("2020-01-01T00:00:00Z"),
                     "from here on"
                 ),
-                ("region", Kind::Text, Some(""), "everywhere without it"),
-                ("top", Kind::Number, None, "how many"),
-                ("state", Kind::Text, Some("on"), "only in this state"),
+                (
+                    "region",
+                    Kind::Text(Vec::new()),
+                    Some(""),
+                    "everywhere without it"
+                ),
+                ("top", Kind::Number(Some(1)), None, "how many"),
+                (
+                    "state",
+                    Kind::Text(states),
+                    Some("on"),
+                    "only in this state"
+                ),
             ]
         );
-        let allowed = |name: &str| header.parameters.iter().find(|it| it.name == name);
-        let allowed = |name: &str| allowed(name).unwrap().allowed.clone();
-        assert_eq!(allowed("since"), Allowed::Anything);
-        assert_eq!(allowed("top"), Allowed::From(1));
-        let words = ["on", "off"].map(str::to_owned).to_vec();
-        assert_eq!(allowed("state"), Allowed::Words(words));
     }
 
     #[test]

@@ -41,13 +41,10 @@
       this.data = data;
       this.length = data.id.length;
       for (const column of ["id", "started", "local", "took"]) this[column] = new Float64Array(this.length);
-      let [started, step, offset] = [0, 0, 0];
       for (let row = 0; row < this.length; row += 1) {
-        while (data.offsets[step]?.[0] <= row) offset = data.offsets[step++][1];
-        started += data.started[row] ?? 0;
         this.id[row] = Number(data.id[row]);
-        this.started[row] = data.started[row] === null ? NaN : started;
-        this.local[row] = this.started[row] + offset;
+        this.started[row] = data.started[row] ?? NaN;
+        this.local[row] = this.started[row] + data.offset[row];
         this.took[row] = data.took[row] >= 0 ? data.took[row] ?? NaN : NaN;
       }
       const resource = data.resource.names.map(([name, ...rest]) => name ?? rest.filter((part) => part !== null).join(" "));

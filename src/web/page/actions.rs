@@ -1,7 +1,6 @@
 //! The table of actions: the newest as plain HTML, and all of them as data for the script.
 //!
-//! The data is one list for each column, with places in lists of names and small differences in place of times, so that
-//! 50,000 actions take about 2 MB.
+//! The data is one list for each column, with places in lists of names, so that 50,000 actions take less than 3 MB.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -24,12 +23,12 @@ type Resource<'a> = (Option<&'a str>, Option<&'a str>, Option<i64>);
 #[derive(Default, Serialize)]
 struct Data<'a> {
     zone: String,
-    /// The rows from which on the zone has another offset.
-    offsets: Vec<(usize, i32)>,
     /// Texts, because JavaScript has no exact number for a large one.
     id: Vec<String>,
-    /// The seconds since the row before.
+    /// In seconds since 1970.
     started: Vec<Option<i64>>,
+    /// The offset of the zone then.
+    offset: Vec<i32>,
     took: Vec<Option<i64>>,
     r#type: Names<&'a str>,
     status: Names<&'a str>,
@@ -64,19 +63,12 @@ impl<'a> Data<'a> {
             zone: zone.to_string(),
             ..Self::default()
         };
-        let mut last = 0;
         for row in rows.rows() {
             let started = row.time("started_at");
-            if let Some(started) = started {
-                let offset = zone.offset_seconds_at(started);
-                if data.offsets.last().is_none_or(|(_, last)| *last != offset) {
-                    data.offsets.push((data.id.len(), offset));
-                }
-            }
-            let seconds = started.map(Timestamp::epoch_seconds);
-            data.started.push(seconds.map(|seconds| seconds - last));
-            last = seconds.unwrap_or(last);
+            let offset = started.map(|at| zone.offset_seconds_at(at));
             data.id.push(id(row));
+            data.started.push(started.map(Timestamp::epoch_seconds));
+            data.offset.push(offset.unwrap_or(0));
             data.took.push(took(row));
             data.r#type.push(row.text("type"));
             data.status.push(row.text("status"));

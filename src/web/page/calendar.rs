@@ -35,11 +35,8 @@ pub(super) fn calendar(by_day: &Kept, window: &Window) -> Markup {
         let Some(day) = row.text("day") else { continue };
         let count = row.count("count");
         let is_backup = row.text("type").is_some_and(|kind| BACKUPS.contains(&kind));
-        let numbers = [
-            count,
-            row.count("errored"),
-            if is_backup { count } else { 0 },
-        ];
+        let backups = if is_backup { count } else { 0 };
+        let numbers = [count, row.count("errored"), backups];
         let month = months.entry(day.get(..7).unwrap_or(day)).or_default();
         for sums in [month, days.entry(day).or_default()] {
             for (sum, number) in sums.iter_mut().zip(numbers) {

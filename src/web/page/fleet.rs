@@ -3,11 +3,10 @@
 //! The drawing of a lane is stretched to the width of the page, so it has no text. Names and times are HTML.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-use super::{Window, as_table, day_text, key, linked};
+use super::{Overview, Window, as_table, day_text, key, linked};
 use crate::core::model::BACKUPS;
 use crate::core::time::{CalendarUnit, Timestamp, duration_text};
 use crate::output::counted;
@@ -31,7 +30,7 @@ pub struct Lane {
     pub gone_at: Option<Timestamp>,
 }
 
-/// What happened to a droplet.
+/// The events of a droplet.
 #[derive(Default)]
 struct Events {
     /// The certain outages, and the estimated ones.
@@ -50,18 +49,12 @@ const KINDS: [(&str, &str); 3] = [
 /// When a droplet was off.
 type Outage = (Timestamp, Timestamp);
 
-/// Draws the lanes. `downtime` is the answer of `report downtime` about their droplets, and `marks` has their failures,
-/// backups and resizes.
-pub(super) fn fleet(
-    lanes: &[Lane],
-    downtime: &Kept,
-    marks: &Kept,
-    window: &Window,
-    is_linked: bool,
-) -> Markup {
-    let mut events = events(downtime, marks, window);
+/// Draws the lanes.
+pub(super) fn fleet(page: &Overview) -> Markup {
+    let (window, is_linked) = (&page.window, page.served.is_some());
+    let mut events = events(&page.downtime, &page.marks, window);
     let mut of_lane = |lane: &Lane| events.remove(&lane.droplet).unwrap_or_default();
-    let lanes: Vec<_> = lanes.iter().map(|lane| (lane, of_lane(lane))).collect();
+    let lanes: Vec<_> = (page.lanes.iter().map(|lane| (lane, of_lane(lane)))).collect();
     let headings = [
         "Droplet", "Created", "Gone", "Outages", "Off", "Failures", "Backups", "Resizes",
     ];
@@ -128,15 +121,14 @@ fn legend() -> Markup {
 
 /// The starts of days, months or years, of as many as have room.
 fn axis(window: &Window) -> Markup {
-    let is_long = window.seconds() > 3 * 365 * 86_400;
-    let most = if is_long { 12 } else { 14 };
+    const MOST: usize = 14;
     let units = [CalendarUnit::Day, CalendarUnit::Month, CalendarUnit::Year];
     let periods = units.map(|unit| {
         let mut periods = unit.between(window.since, window.until, &window.zone);
         periods.retain(|(_, start, _)| *start >= window.since);
         periods
     });
-    let periods = periods.into_iter().find(|it| it.len() <= most);
+    let periods = periods.into_iter().find(|it| it.len() <= MOST);
     html! {
         div #fleet-axis aria-hidden="true" {
             svg {
@@ -149,8 +141,9 @@ fn axis(window: &Window) -> Markup {
 }
 
 fn x(at: Timestamp, window: &Window) -> i64 {
-    let seconds = window.seconds().max(1);
-    let offset = (at.epoch_seconds() - window.since.epoch_seconds()).clamp(0, seconds);
+    let since = window.since.epoch_seconds();
+    let seconds = (window.until.epoch_seconds() - since).max(1);
+    let offset = (at.epoch_seconds() - since).clamp(0, seconds);
     // The window has at most 20 years.
     offset * WIDTH / seconds
 }
@@ -238,13 +231,7 @@ fn bands(outages: &[Outage], window: &Window) -> String {
 
 /// One upright line for each time. The times are sorted.
 fn lines(times: &[Timestamp], line: &str, window: &Window) -> String {
-    let (mut path, mut last) = (String::new(), None);
-    for x in times.iter().map(|at| x(*at, window)) {
-        if last.is_none_or(|last: i64| x - last >= NEAREST) {
-            last = Some(x);
-            // Writing to a string cannot fail.
-            let _ = write!(path, "M{x} {line}");
-        }
-    }
-    path
+    let mut places: Vec<_> = times.iter().map(|at| x(*at, window)).collect();
+    places.dedup_by(|x, last| *x - *last < NEAREST);
+    places.iter().map(|x| format!("M{x} {line}")).collect()
 }

@@ -29,18 +29,8 @@ pub struct Window {
     pub zone: Zone,
 }
 
-/// A key figure.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// The name for programs: `actions`, `failures` …
-    pub name: &'static str,
-    /// The label.
-    pub label: &'static str,
-    /// The figure.
-    pub value: String,
-    /// A note about it.
-    pub note: Option<String>,
-}
+/// A key figure: its name for programs, its label, and its value with a note about it.
+pub type Figure = (&'static str, &'static str, String, Option<String>);
 
 /// All that the overview shows.
 #[derive(Clone, Debug)]
@@ -92,12 +82,9 @@ impl Overview {
     pub fn document(&self) -> Markup {
         let window = &self.window;
         let is_linked = self.served.is_some();
-        let until = window.until.saturating_add_seconds(-1);
-        let title = format!(
-            "Action history, {} to {}",
-            day_text(window.since, window),
-            day_text(until, window)
-        );
+        let last = window.until.saturating_add_seconds(-1);
+        let [first, last] = [window.since, last].map(|at| day_text(at, window));
+        let title = format!("Action history, {first} to {last}");
         let main = html! {
             @if is_linked { (navigation()) }
             h1 { (title) }
@@ -112,7 +99,7 @@ impl Overview {
                 @if self.unarchived > 0 {
                     p { "The history of " (counted(self.unarchived, "more droplet")) " is not archived completely." }
                 }
-                (fleet::fleet(&self.lanes, &self.downtime, &self.marks, window, is_linked))
+                (fleet::fleet(self))
             }))
             (section("failures", "Failures", months::failures(&self.by_day, window)))
             (section("durations", "Duration of backups and snapshots", months::durations(&self.durations, window)))
@@ -137,10 +124,10 @@ fn basis(basis: &[(&'static str, String)], is_complete: bool) -> Markup {
 fn figures(figures: &[Figure], reports: &[(String, String)], is_linked: bool) -> Markup {
     html! {
         dl .figures {
-            @for figure in figures {
-                div data-figure=(figure.name) {
-                    dt { (figure.label) }
-                    dd { strong { (figure.value) } @if let Some(note) = &figure.note { " " small { (note) } } }
+            @for (name, label, value, note) in figures {
+                div data-figure=(name) {
+                    dt { (label) }
+                    dd { strong { (value) } @if let Some(note) = note { " " small { (note) } } }
                 }
             }
         }
@@ -234,11 +221,4 @@ fn linked(address: Option<String>, content: Markup) -> Markup {
 /// The day of an instant on the clocks of the window.
 fn day_text(at: Timestamp, window: &Window) -> String {
     CalendarUnit::Day.text(CalendarUnit::Day.at(at, &window.zone))
-}
-
-impl Window {
-    /// The length in seconds.
-    fn seconds(&self) -> i64 {
-        self.until.epoch_seconds() - self.since.epoch_seconds()
-    }
 }

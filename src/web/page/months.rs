@@ -57,11 +57,12 @@ pub(super) fn failures(by_day: &Kept, window: &Window) -> Markup {
 fn stacked_bars(months: &BTreeMap<&str, Failures<'_>>, legend: &[&str], window: &Window) -> Markup {
     let greatest = months.values().map(|month| month.values().sum()).max();
     let chart = Chart::new(window, greatest.unwrap_or(0), grouped);
+    let width = tenths(chart.step() * 0.8).clamp(0.5, 60.0);
     let bars = html! {
         @for (name, month) in months {
             @if let Some(x) = chart.x(name) {
                 @for (index, from, to) in layers(month, legend) {
-                    rect .{ "series-" (index) } x=(x) width=(chart.bar_width())
+                    rect .{ "series-" (index) } x=(x) width=(width)
                         y=(chart.y(to)) height=(chart.y(from) - chart.y(to)) {
                         title { (name) ": " (grouped(to - from)) " failed, " (legend[index]) }
                     }
@@ -75,18 +76,15 @@ fn stacked_bars(months: &BTreeMap<&str, Failures<'_>>, legend: &[&str], window: 
 /// The place in the legend, the lower and the upper end of each layer of a bar.
 fn layers(month: &Failures<'_>, legend: &[&str]) -> Vec<(usize, u64, u64)> {
     let mut from = 0;
-    let others = month.iter().filter(|(kind, _)| !legend.contains(kind));
-    let others: u64 = others.map(|(_, errored)| errored).sum();
-    let layer = |(index, kind): (usize, &&str)| {
-        let number = match index {
-            MOST_TYPES => others,
-            _ => month.get(kind).copied().unwrap_or(0),
-        };
-        let layer = (index, from, from + number);
+    let mut numbers = vec![0; legend.len()];
+    for (kind, errored) in month {
+        let index = legend.iter().position(|it| it == kind);
+        numbers[index.unwrap_or(MOST_TYPES)] += errored;
+    }
+    let layers = numbers.iter().enumerate().map(|(index, number)| {
         from += number;
-        layer
-    };
-    let layers = legend.iter().enumerate().map(layer);
+        (index, from - number, from)
+    });
     layers.filter(|(_, from, to)| from < to).collect()
 }
 
@@ -94,14 +92,10 @@ fn failures_table(months: &BTreeMap<&str, Failures<'_>>, all: &Failures<'_>) -> 
     let mut headings = vec!["Month"];
     headings.extend(all.keys());
     let rows = months.iter().rev().map(|(month, failures)| {
-        let number = |kind| {
-            failures
-                .get(kind)
-                .map_or_else(String::new, |it| grouped(*it))
-        };
-        let mut cells = vec![(*month).to_owned()];
-        cells.extend(all.keys().map(number));
-        cells
+        let numbers = all.keys().map(|kind| failures.get(kind));
+        let numbers = numbers.map(|it| it.map_or_else(String::new, |it| grouped(*it)));
+        let month = [(*month).to_owned()].into_iter();
+        month.chain(numbers).collect()
     });
     as_table(FAILURES, &headings, rows)
 }
@@ -161,14 +155,15 @@ fn points<'a>(
     let point = |row: &Row<'a>| {
         let month = row.text("month")?;
         let seconds = row.integer(column)?.unsigned_abs();
-        Some((month, chart.middle(month)?, seconds))
+        let middle = chart.x(month)? + chart.step() * 0.4;
+        Some((month, tenths(middle), seconds))
     };
     rows.filter_map(point).collect()
 }
 
 fn path(points: &[(&str, f64, u64)], chart: &Chart) -> String {
-    let points = points.iter().map(|(_, x, seconds)| (x, chart.y(*seconds)));
-    let points: Vec<_> = points.map(|(x, y)| format!("{x} {y}")).collect();
+    let point = |(_, x, seconds): &(&str, f64, u64)| format!("{x} {}", chart.y(*seconds));
+    let points: Vec<_> = points.iter().map(point).collect();
     match points.is_empty() {
         true => String::new(),
         false => format!("M{}", points.join("L")),
@@ -219,28 +214,17 @@ impl Chart {
     }
 
     fn step(&self) -> f64 {
-        let months = u32::try_from(self.months.len().max(1)).unwrap_or(u32::MAX);
-        (WIDTH - LEFT) / f64::from(months)
+        (WIDTH - LEFT) / self.months.len().max(1) as f64
     }
 
     /// The left end of the bar of a month.
     fn x(&self, name: &str) -> Option<f64> {
         let index = self.months.iter().position(|month| month == name)?;
-        let index = u32::try_from(index).ok()?;
-        Some(tenths(LEFT + self.step() * (f64::from(index) + 0.1)))
-    }
-
-    fn middle(&self, name: &str) -> Option<f64> {
-        Some(tenths(self.x(name)? + self.step() * 0.4))
-    }
-
-    fn bar_width(&self) -> f64 {
-        tenths(self.step() * 0.8).clamp(0.5, 60.0)
+        Some(tenths(LEFT + self.step() * (index as f64 + 0.1)))
     }
 
     fn y(&self, number: u64) -> f64 {
-        let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-        tenths(HEIGHT - HEIGHT * float(number) / float(self.greatest))
+        tenths(HEIGHT - HEIGHT * number as f64 / self.greatest as f64)
     }
 
     /// The names below the axis: months, or years where they would overlap.

@@ -20,9 +20,8 @@ pub(super) fn uptime(lanes: &[Lane], uptime: &Kept, is_linked: bool) -> Markup {
     for row in uptime.rows() {
         let least = row.real("uptime_min_percent");
         let bounds = least.zip(row.real("uptime_max_percent"));
-        if let (Some(droplet), Some(period), Some(bounds)) =
-            (row.droplet(), row.text("period"), bounds)
-        {
+        let known = (row.droplet(), row.text("period"), bounds);
+        if let (Some(droplet), Some(period), Some(bounds)) = known {
             months.entry(period).or_default().insert(droplet, bounds);
         }
     }

@@ -36,25 +36,19 @@ pub struct ListenAddress {
     port: u16,
 }
 
-/// An invalid address to listen on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a valid listen address: write a host and a port, such as 127.0.0.1:9184, [::1]:9184, or 0.0.0.0:9184 \
-     for all addresses of this machine"
-)]
-pub struct AddressError(String);
-
-const THIS_MACHINE: &str = "127.0.0.1";
-
 impl FromStr for ListenAddress {
-    type Err = AddressError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let (host, port) = text.rsplit_once(':').unwrap_or((THIS_MACHINE, text));
+        let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", text));
         let bracketed = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
         let is_host = match bracketed {
-            Some(address) => is_ipv6(address),
+            // With or without the name of an interface: `fe80::1%eth0`.
+            Some(address) => {
+                let address = address.split('%').next().unwrap_or_default();
+                address.parse::<Ipv6Addr>().is_ok()
+            }
             None => {
                 let is_foreign = |it: char| it.is_whitespace() || ":/@[]".contains(it);
                 !host.is_empty() && !host.contains(is_foreign)
@@ -67,7 +61,10 @@ impl FromStr for ListenAddress {
                 host: bracketed.unwrap_or(host).to_owned(),
                 port,
             }),
-            _ => Err(AddressError(text.to_owned())),
+            _ => Err(format!(
+                "`{text}` is not a valid listen address: write a host and a port, such as 127.0.0.1:9184, [::1]:9184, \
+                 or 0.0.0.0:9184 for all addresses of this machine"
+            )),
         }
     }
 }
@@ -106,12 +103,6 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// With or without the name of an interface: `fe80::1%eth0`.
-fn is_ipv6(text: &str) -> bool {
-    let address = text.split_once('%').map_or(text, |(address, _)| address);
-    address.parse::<Ipv6Addr>().is_ok()
-}
-
 /// The limits for clients.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
@@ -145,7 +136,8 @@ const BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(20);
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    /// The address of the server, with the real port when port 0 was requested.
+    pub address: SocketAddr,
     /// The task that takes connections.
     task: JoinSet<()>,
 }
@@ -204,12 +196,6 @@ impl Server {
     pub async fn stop(mut self) {
         self.task.shutdown().await;
     }
-
-    /// The address of the server, with the real port when port 0 was requested.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
 }
 
 /// Accepts connections for ever. They end when this future is dropped.
@@ -225,7 +211,10 @@ async fn take_connections(limits: Limits, listener: TcpListener, router: Router)
         while !has_room(limits, &mut open) {
             sleep(BEFORE_ANOTHER_LOOK).await;
         }
-        let activity = Activity::new();
+        let activity = Activity(Arc::new(Mutex::new(State {
+            idle_since: Some(Instant::now()),
+            unread_since: None,
+        })));
         let serving = serve(limits, stream, router.clone(), activity.clone());
         open.push((activity, connections.spawn(serving)));
     }
@@ -251,7 +240,8 @@ fn has_room(limits: Limits, open: &mut Vec<(Activity, AbortHandle)>) -> bool {
 async fn serve(limits: Limits, stream: TcpStream, router: Router, activity: Activity) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
-        let (answer, under_way) = (router.call(request), activity.answer());
+        let (answer, under_way) = (router.call(request), UnderWay(activity.clone()));
+        lock(&activity.0).idle_since = None;
         async {
             let held = move |frame| {
                 let _ = &under_way;
@@ -276,7 +266,7 @@ async fn serve(limits: Limits, stream: TcpStream, router: Router, activity: Acti
     }
 }
 
-/// What happens on a connection.
+/// The state of a connection, for all who work on it.
 #[derive(Clone)]
 struct Activity(Arc<Mutex<State>>);
 
@@ -288,23 +278,11 @@ struct State {
 }
 
 impl Activity {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            idle_since: Some(Instant::now()),
-            unread_since: None,
-        })))
-    }
-
     /// The time from which another connection may replace this one; `None` while an answer is under way.
     fn secure_until(&self, limits: Limits) -> Option<Instant> {
         let state = lock(&self.0);
         let unread = state.unread_since.map(|since| since + limits.reads_within);
         unread.or(state.idle_since.map(|since| since + limits.secure_for))
-    }
-
-    fn answer(&self) -> UnderWay {
-        lock(&self.0).idle_since = None;
-        UnderWay(self.clone())
     }
 
     /// Waits until the client has not read for this long.

@@ -85,7 +85,7 @@ const ON_AND_ON: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 impl Served {
     /// Sends these bytes and reads all that comes back.
     fn hears(&self, sent: &str) -> String {
-        let mut stream = connect(self.server.address());
+        let mut stream = connect(self.server.address);
         stream.write_all(sent.as_bytes()).unwrap();
         rest_of(stream)
     }
@@ -98,7 +98,7 @@ impl Served {
 
     /// A connection that was taken, and answered once.
     fn taken(&self) -> TcpStream {
-        let mut stream = connect(self.server.address());
+        let mut stream = connect(self.server.address);
         stream.write_all(ON_AND_ON).unwrap();
         let mut answer = Vec::new();
         while !answer.ends_with(b"alive\n") {
@@ -173,7 +173,7 @@ fn thousands_of_connections_leave_nothing_behind() {
     let before = files();
     for number in 0..2_000 {
         if number % 10 == 0 {
-            let stream = connect(server.server.address());
+            let stream = connect(server.server.address);
             let _ = (&stream).write_all(b"GET /metr");
             let _ = stream.shutdown(Shutdown::Both);
         } else {
@@ -212,7 +212,7 @@ fn whoever_asks_and_never_reads_is_dropped() {
         unread_within: Duration::from_secs(2),
         ..LIMITS
     });
-    let mut stream = connect(server.server.address());
+    let mut stream = connect(server.server.address);
     let error = loop {
         if let Err(error) = stream.write_all(&ON_AND_ON.repeat(1_000)) {
             break error;
@@ -250,7 +250,7 @@ fn one_connection_too_many_takes_the_place_of_the_oldest() {
 #[test]
 fn those_that_come_again_and_again_with_half_a_head_keep_nobody_out() {
     let server = serve_within(PATIENT);
-    let address = server.server.address();
+    let address = server.server.address;
     let is_over = AtomicBool::new(false);
     let come_again = || {
         while !is_over.load(Ordering::Relaxed) {
@@ -292,7 +292,7 @@ fn an_address_of_another_machine_is_refused_with_a_hint() {
 #[test]
 fn dropped_it_gives_its_address_back() {
     let server = serve();
-    let address = server.server.address();
+    let address = server.server.address;
     let open = server.taken();
     drop(server.server);
     assert_eq!(rest_of(open), "");
@@ -305,7 +305,7 @@ fn dropped_it_gives_its_address_back() {
             }
         }
     });
-    assert_eq!(again.address(), address);
+    assert_eq!(again.address, address);
     let taken = server
         .runtime
         .block_on(Server::bind(&listen, router()))
@@ -349,7 +349,7 @@ fn an_answer_that_is_read_or_awaited_is_never_cut_for_another() {
         .write_all(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n")
         .unwrap();
     let is_over = AtomicBool::new(false);
-    let address = server.server.address();
+    let address = server.server.address;
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| keep_reading(connect(address), &is_over));
         let mut others = Vec::new();
@@ -378,7 +378,7 @@ fn those_that_do_not_read_their_answers_make_room() {
     });
     let unread: Vec<_> = (0..4)
         .map(|_| {
-            let mut stream = connect(server.server.address());
+            let mut stream = connect(server.server.address);
             stream
                 .write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n")
                 .unwrap();

@@ -205,10 +205,6 @@ impl RowWriter for Lines {
         self.rows.push(line(values));
         Ok(())
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 pub(super) fn now() -> Timestamp {

@@ -52,9 +52,9 @@ fn files_of_the_user_are_reports_in_the_order_of_their_names() {
         ("a-2.sql", &sql),
         ("notes.txt", "no report"),
     ]);
-    assert_eq!(library.problems(), [""; 0]);
+    assert_eq!(library.problems, [""; 0]);
     let own: Vec<_> = library
-        .reports()
+        .reports
         .iter()
         .filter(|report| report.file.is_some())
         .collect();
@@ -66,10 +66,10 @@ fn files_of_the_user_are_reports_in_the_order_of_their_names() {
 
 #[test]
 fn a_folder_that_is_not_there_holds_no_reports() {
-    let embedded = Library::load(None).reports().len();
+    let embedded = Library::load(None).reports.len();
     let library = Library::load(Some(&PathBuf::from("/nowhere/reports")));
-    assert_eq!(library.problems(), [""; 0]);
-    assert_eq!(library.reports().len(), embedded);
+    assert_eq!(library.problems, [""; 0]);
+    assert_eq!(library.reports.len(), embedded);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_file_that_is_no_report_is_told_with_its_line_and_stops_no_other() {
         ("downtime.sql", &sql),
         ("good.sql", &sql),
     ]);
-    let told = library.problems();
+    let told = &library.problems;
     let path = |name: &str| folder.path().join(name).display().to_string();
     assert!(told[0].starts_with(&format!("{}: a report is named with", path("Big.sql"))));
     assert!(told[1].starts_with(&format!("{}:2: `sumary` is not a", path("bad.sql"))));
@@ -97,7 +97,7 @@ fn a_file_that_is_no_text_is_told() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("odd.sql"), b"-- title: \xff\n").unwrap();
     let library = Library::load(Some(folder.path()));
-    assert_eq!(library.problems().len(), 1);
+    assert_eq!(library.problems.len(), 1);
     assert!(library.get("odd").is_err());
 }
 
@@ -268,9 +268,5 @@ impl RowWriter for Closed {
     fn row(&mut self, _: &[Value<'_>]) -> io::Result<()> {
         self.0 += 1;
         Err(io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
