@@ -100,7 +100,7 @@ fn export(
     if exported.no_times > 0 {
         let cells = counted(exported.no_times, "cell");
         context.terminal.warning(&format!(
-            "{cells} of the archive should be a time and are none: null in the files; `archiver verify` shows where"
+            "no time can be read in {cells} of the archive: the files have null there; `archiver verify` shows them"
         ));
     }
     Ok(Status::Done)

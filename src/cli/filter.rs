@@ -294,7 +294,8 @@ pub(super) fn expect_types(
             false => flag_of(&word, &|flag| !["by", "type", "state"].contains(&flag)),
         };
         if let Some(flag) = flag {
-            let message = format!("`archiver last` takes types of actions, and `{word}` is none");
+            let message =
+                format!("`{word}` is not a type of action, and `archiver last` takes types");
             let meant = format!("did you mean `--{flag} {}`?", quoted(&word));
             return Err(Failure::usage(message).with_hint(meant));
         }

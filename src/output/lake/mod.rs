@@ -323,8 +323,9 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
         let name = at(root, entry)?.file_name();
         if name != "lost+found" {
             let (root, name) = (root.display(), name.display());
-            let message =
-                format!("{root} is no folder of an export: it holds {name}, and no _manifest.json");
+            let message = format!(
+                "{root} is not the folder of an export: it holds {name}, but no _manifest.json"
+            );
             let hint = "choose an empty folder, or one that does not exist yet";
             return Err(Error::refused(message, hint));
         }
