@@ -239,7 +239,8 @@ impl<'de: 'a, 'a> Visitor<'de> for FieldsVisitor<'a> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(12);
+        // As many as an action has.
+        let mut members = Vec::with_capacity(9);
         while let Some(Name(name)) = map.next_key()? {
             if members.len() == MOST_MEMBERS {
                 return Err(A::Error::custom("too many members"));
