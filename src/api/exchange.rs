@@ -195,7 +195,12 @@ impl Sender {
         let body = body(response, MOST_BODY_BYTES)
             .await
             .map_err(Failed::fault)?;
-        let decoded = decode(&self.bearer.mask().taken_out_of_body(&body));
+        let clean = self.bearer.mask().taken_out_of_body(&body);
+        if matches!(clean, Cow::Owned(_)) && std::str::from_utf8(&body).is_err() {
+            // Without the token, it would be text, but not the text that the server sent.
+            return Err(Failed::fault(ErrorKind::Body("it is not UTF-8".to_owned())));
+        }
+        let decoded = decode(&clean);
         decoded.map_err(|reason| Failed::fault(ErrorKind::Body(reason.to_string())))
     }
 

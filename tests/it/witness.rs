@@ -17,14 +17,16 @@ pub(crate) struct Witness {
 
 impl Witness {
     /// Answers every request with this status, these headers (each ending in CRLF) and this JSON.
-    pub(crate) fn answering(status: u16, headers: &str, body: &str) -> Self {
+    pub(crate) fn answering(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answer = format!(
+        let head = format!(
             "HTTP/1.1 {status} Any\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\
-             connection: close\r\n\r\n{body}",
+             connection: close\r\n\r\n",
             body.len()
         );
+        let answer = [head.as_bytes(), body].concat();
         let heads = Arc::<Mutex<Vec<String>>>::default();
         let bodies = Arc::<Mutex<Vec<String>>>::default();
         let remembered = (Arc::clone(&heads), Arc::clone(&bodies));
@@ -54,7 +56,7 @@ impl Witness {
 }
 
 /// Reads one request and answers it. A connection that breaks is not an error.
-fn serve(mut stream: TcpStream, answer: &str) -> (String, String) {
+fn serve(mut stream: TcpStream, answer: &[u8]) -> (String, String) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
@@ -63,7 +65,7 @@ fn serve(mut stream: TcpStream, answer: &str) -> (String, String) {
     let head = String::from_utf8_lossy(&head).into_owned();
     let mut body = Vec::new();
     let _ = (&stream).take(length(&head)).read_to_end(&mut body);
-    let _ = stream.write_all(answer.as_bytes());
+    let _ = stream.write_all(answer);
     (head, String::from_utf8_lossy(&body).into_owned())
 }
 

@@ -23,7 +23,7 @@ use crate::cli::terminal::Terminal;
 /// The time for the last pings when the daemon ends.
 const PINGS_WITHIN: Duration = Duration::from_secs(1);
 
-/// One sync, from its turn to the pings for its end. The account goes on before these have arrived.
+/// One sync, from its turn to the pings for its end. The next one waits for these: a check must hear its syncs in order.
 pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     let setup = Arc::clone(&lock(&account).setup);
     let terminal = setup.context.terminal;
@@ -46,26 +46,32 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     let ended = ended.inspect_err(|failure| terminal.failure(failure));
     let failed = Ending::Failed { not_before: None };
     let ending = ended.as_ref().map_or(failed, Ended::ending);
+    if let Ok(Ended {
+        begun,
+        verdict,
+        words,
+        is_stopped,
+        ..
+    }) = ended
+    {
+        let pings = setup.monitoring.end(begun, &verdict, &words, is_stopped);
+        tokio::select! {
+            errors = pings => for error in errors {
+                let failed = &mut lock(&account).daemon.pings_failed;
+                *failed = failed.map(|failed| failed + 1);
+                terminal.warning(&error.to_string());
+            },
+            // Slower pings are given up.
+            () = async {
+                fleet.stopped.requested(1).await;
+                tokio::time::sleep(PINGS_WITHIN).await;
+            } => {}
+        }
+    }
     let is_same = |other: &Arc<Mutex<Account>>| Arc::ptr_eq(other, &account);
     // A reload may have removed the account meanwhile.
     if lock(&fleet.accounts).iter().any(is_same) {
         lock(&account).end(ending, (fleet.clock)(), (fleet.chance)());
-    }
-    let Ok(ended) = ended else {
-        return;
-    };
-    let pings = (setup.monitoring).end(ended.begun, &ended.verdict, &ended.words, ended.is_stopped);
-    tokio::select! {
-        errors = pings => for error in errors {
-            let failed = &mut lock(&account).daemon.pings_failed;
-            *failed = failed.map(|failed| failed + 1);
-            terminal.warning(&error.to_string());
-        },
-        // Slower pings are given up.
-        () = async {
-            fleet.stopped.requested(1).await;
-            tokio::time::sleep(PINGS_WITHIN).await;
-        } => {}
     }
 }
 

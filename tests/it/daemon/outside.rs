@@ -260,20 +260,3 @@ fn a_ping_that_fails_fails_nothing_else() {
     });
     end(daemon).never_says("secret-uuid");
 }
-
-#[test]
-fn a_check_that_never_answers_does_not_keep_the_next_sync_waiting() {
-    // Nobody accepts its connections.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/ping", silent.local_addr().unwrap());
-    let cloud = settled_cloud(3, 450);
-    let sandbox = sandbox();
-    let flags = ["--cron", EVERY_SECOND, "--ping-url", &url];
-    let daemon = sandbox.start_daemon(&cloud, &flags);
-    until_said(&daemon, 1, ": complete: ");
-    let first_ended = std::time::Instant::now();
-    until_said(&daemon, 3, ": complete: ");
-    // The pings of one sync are given up after twenty seconds.
-    assert!(first_ended.elapsed() < Duration::from_secs(18));
-    end(daemon);
-}

@@ -189,3 +189,17 @@ fn whose_token_it_is_is_said_without_a_part_of_it() {
         }
     }
 }
+
+#[test]
+fn a_body_that_is_not_text_is_refused_also_where_it_repeats_the_token() {
+    let traces = Traces::of_parts();
+    for part in parts().into_iter().take(2) {
+        let text = format!(r#"{{"actions": [{{"id": 1, "type": "{part}", "x": "#);
+        let body = [text.as_bytes(), b"\"\xff\"}], \"meta\": {\"total\": 1}}"].concat();
+        let server = Witness::answering(200, "", &body);
+        let sandbox = Sandbox::new();
+        let run = run(&sandbox, server.url(), &["sync", "--all"]);
+        assert!(run.stderr.contains("it is not UTF-8"), "{run}");
+        traces.are_in_nothing_of(&part, &run, &sandbox);
+    }
+}
