@@ -9,6 +9,18 @@ use archiver::web::{Figure, Kept, Served, Window};
 use super::{Page, with_status};
 use crate::cli::exit::Failure;
 
+/// The flags with conditions on actions, other than their time.
+const ABOUT_ACTIONS: [&str; 8] = [
+    "type",
+    "status",
+    "region",
+    "resource-type",
+    "id",
+    "min-duration",
+    "max-duration",
+    "seen-since",
+];
+
 impl Page<'_> {
     pub(super) fn served(&self) -> Served {
         let written = &self.context.written;
@@ -53,7 +65,11 @@ impl Page<'_> {
         let chosen = self.context.written.filters();
         if !chosen.is_empty() {
             basis.push(("Filters", chosen));
-            let text = "the actions that downtime, uptime and reports are about";
+        }
+        let mut flags = self.context.written.flags.iter();
+        if flags.any(|(flag, _)| ABOUT_ACTIONS.contains(&flag.as_str())) {
+            let text =
+                "droplets, downtime, uptime and reports, which are about all actions of a droplet";
             basis.push(("Not filtered", text.to_owned()));
         }
         basis.push(("Written", shown(self.now)));

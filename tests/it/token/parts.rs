@@ -180,7 +180,7 @@ fn whose_token_it_is_is_said_without_a_part_of_it() {
                 "team": {"name": part}},
             "actions": [], "droplets": [], "sizes": [], "meta": {"total": 0},
         });
-        let server = Witness::answering(200, "", &body.to_string());
+        let server = Witness::answering(200, "", body.to_string());
         for words in [&["auth", "check"][..], &["auth", "check", "-o", "json"]] {
             let sandbox = Sandbox::new();
             let run = run(&sandbox, server.url(), words).exits(0);
