@@ -46,32 +46,30 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     let ended = ended.inspect_err(|failure| terminal.failure(failure));
     let failed = Ending::Failed { not_before: None };
     let ending = ended.as_ref().map_or(failed, Ended::ending);
-    if let Ok(Ended {
-        begun,
-        verdict,
-        words,
-        is_stopped,
-        ..
-    }) = ended
-    {
-        let pings = setup.monitoring.end(begun, &verdict, &words, is_stopped);
-        tokio::select! {
-            errors = pings => for error in errors {
-                let failed = &mut lock(&account).daemon.pings_failed;
-                *failed = failed.map(|failed| failed + 1);
-                terminal.warning(&error.to_string());
-            },
-            // Slower pings are given up.
-            () = async {
-                fleet.stopped.requested(1).await;
-                tokio::time::sleep(PINGS_WITHIN).await;
-            } => {}
-        }
+    if let Ok(ended) = ended {
+        ping(&fleet, &account, &setup, ended).await;
     }
     let is_same = |other: &Arc<Mutex<Account>>| Arc::ptr_eq(other, &account);
     // A reload may have removed the account meanwhile.
     if lock(&fleet.accounts).iter().any(is_same) {
         lock(&account).end(ending, (fleet.clock)(), (fleet.chance)());
+    }
+}
+
+/// Sends the pings for the end of a sync.
+async fn ping(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, ended: Ended) {
+    let pings = (setup.monitoring).end(ended.begun, &ended.verdict, &ended.words, ended.is_stopped);
+    tokio::select! {
+        errors = pings => for error in errors {
+            let failed = &mut lock(account).daemon.pings_failed;
+            *failed = failed.map(|failed| failed + 1);
+            setup.context.terminal.warning(&error.to_string());
+        },
+        // Slower pings are given up.
+        () = async {
+            fleet.stopped.requested(1).await;
+            tokio::time::sleep(PINGS_WITHIN).await;
+        } => {}
     }
 }
 

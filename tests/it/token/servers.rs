@@ -141,7 +141,7 @@ fn repeating(status: u16) -> Kind {
          x-request-id: {CANARY}\r\nset-cookie: token={CANARY}\r\n"
     );
     let body = json!({"id": CANARY, "message": format!("you sent Authorization: Bearer {CANARY}"), "request_id": CANARY});
-    Kind::Witness(Witness::answering(status, &headers, &body.to_string()))
+    Kind::Witness(Witness::answering(status, &headers, body.to_string()))
 }
 
 fn escaping() -> Kind {
