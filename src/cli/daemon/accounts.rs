@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use super::setup::{PreparedAccount, Setup};
 use super::{announce, notify};
 use crate::cli::Context;
-use crate::cli::monitoring;
+use crate::cli::monitoring::{self, Failing};
 use crate::cli::terminal::Terminal;
 
 /// The daemon checks its plan about every second, so a silence of this length is a fault.
@@ -34,6 +34,8 @@ pub(super) struct Fleet {
     pub(super) turns: Semaphore,
     /// The context of all accounts, for pages.
     pub(super) context: Mutex<Arc<Context>>,
+    /// It outlives a reload: a check that accounts share must not forget which of them failed.
+    pub(super) failing: Failing,
     pub(super) accounts: Mutex<Vec<Arc<Mutex<Account>>>>,
 }
 

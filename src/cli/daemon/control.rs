@@ -15,6 +15,7 @@ use super::accounts::{Account, Fleet};
 use super::setup::{Prepared, PreparedAccount};
 use super::{Arguments, Machine, notify, sync};
 use crate::cli::exit::{Failure, Status};
+use crate::cli::monitoring::Failing;
 use crate::cli::runtime::{ACCOUNTS_AT_ONCE, cannot_start};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Context, serve};
@@ -43,6 +44,7 @@ impl Control {
         arguments: &Arguments,
         machine: &Machine<A>,
         stopped: &Cancellation,
+        failing: Failing,
     ) -> Self {
         Self {
             fleet: Arc::new(Fleet {
@@ -51,6 +53,7 @@ impl Control {
                 chance: machine.chance,
                 turns: Semaphore::new(ACCOUNTS_AT_ONCE),
                 context: Mutex::new(Arc::new(context)),
+                failing,
                 accounts: Mutex::default(),
             }),
             arguments: arguments.clone(),
@@ -171,8 +174,11 @@ impl Control {
         });
         let accounts = accounts.collect();
         for account in known {
-            let terminal = lock(&account).terminal();
-            terminal.info("this account is not synced any more");
+            let account = lock(&account);
+            lock(&self.fleet.failing).retain(|name, _| Some(*name) != account.name());
+            account
+                .terminal()
+                .info("this account is not synced any more");
         }
         *lock(&self.fleet.accounts) = accounts;
     }
@@ -187,7 +193,7 @@ async fn reloaded(
     let read = threads::answer_of(move || {
         let context = Arc::clone(&lock(&fleet.context)).reload()?;
         let now = (fleet.clock)();
-        let prepared = Prepared::new(&context, &arguments, now, &fleet.stopped)?;
+        let prepared = Prepared::new(&context, &arguments, now, (&fleet.stopped, &fleet.failing))?;
         Ok((context, prepared))
     });
     let text = "reading it ended unexpectedly: this is a defect of archiver";

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
 use super::exit::{Failure, Status};
-use super::monitoring::MonitoringFlags;
+use super::monitoring::{Failing, MonitoringFlags};
 use super::runtime::{Hangup, Overdue, Worker, cannot_start, stop_signals};
 use super::scope::{self, ScopeFlags};
 use control::Control;
@@ -100,12 +100,14 @@ pub(super) fn run<A: Alarm>(
     let reloads = reloads.map_err(cannot_start)?;
     let stopped = stop_signals(Hangup::IsNoMatter, Some(overdue))?;
     let stopped = &stopped.cancellation;
-    let prepared = Prepared::new(&context, arguments, (machine.clock)(), stopped);
+    let failing = Failing::default();
+    let now = (machine.clock)();
+    let prepared = Prepared::new(&context, arguments, now, (stopped, &failing));
     if stopped.is_requested() {
         terminal.info("told to end before it had started");
         return Ok(Status::Done);
     }
-    let control = Control::new(context, arguments, machine, stopped);
+    let control = Control::new(context, arguments, machine, stopped, failing);
     let run = control.run(prepared?, reloads, (machine.alarm)());
     worker.runtime.block_on(run)
 }

@@ -41,13 +41,12 @@ impl Prepared {
         context: &Context,
         arguments: &Arguments,
         now: Timestamp,
-        stopped: &Cancellation,
+        (stopped, failing): (&Cancellation, &Failing),
     ) -> Result<Self, Failure> {
         context.refuse_shared_tokens()?;
-        let failing = Failing::default();
         let setups = context.of_each().into_iter().map(|one| {
             let account = one.terminal.account;
-            let setup = Setup::new(one, arguments, &failing, now);
+            let setup = Setup::new(one, arguments, failing, now);
             setup.map_err(|failure| match account {
                 Some(account) => Failure {
                     message: format!("{account}: {}", failure.message),

@@ -4,6 +4,7 @@ use super::{Agency, LIMITS};
 use crate::cloud::{Fault, FaultRule};
 use crate::daemon::outside::{asked, series};
 use crate::process::{Running, SOON, until};
+use crate::witness::Witness;
 
 fn until_said(daemon: &Running, text: &str) {
     until(&format!("it says `{text}`"), || {
@@ -97,6 +98,35 @@ fn a_reload_goes_on_with_the_accounts_that_stay_and_adds_and_removes_others() {
     agency.configure(&top, &both, own);
     daemon.signal("HUP");
     until("work is synced again", || complete(daemon.said()) > before);
+    daemon.signal("TERM");
+    daemon.end_within(SOON).exits(0);
+}
+
+#[test]
+fn a_reload_does_not_forget_which_account_failed_at_a_check_that_they_share() {
+    let check = Witness::answering(200, "", "OK");
+    let agency = Agency::new(&["home", "work"]);
+    let url = check.url();
+    let top = format!("{LIMITS}[schedule]\ncron = '@yearly'\n[monitoring]\nping_url = '{url}'\n");
+    let own = "[accounts.work.schedule]\ncron = '* * * * * *'\n";
+    agency.configure(&top, &[("home", "home"), ("work", "work")], own);
+    agency.clouds["home"].break_with(FaultRule::new(Fault::HtmlError(404)));
+    let daemon = agency.start(&["daemon", "--account", "all"]);
+    let ends_of_work = || {
+        let mut bodies = check.bodies();
+        bodies.retain(|body| body.starts_with("work: complete: "));
+        bodies
+    };
+    let knows = |body: &String| body.ends_with("not complete before: home");
+    until("the failure is told", || {
+        ends_of_work().last().is_some_and(knows)
+    });
+    daemon.signal("HUP");
+    until_said(&daemon, " work: the configuration was read again");
+    let before = ends_of_work().len();
+    until("two syncs more", || ends_of_work().len() >= before + 2);
+    let ends = ends_of_work();
+    assert!(ends[before..].iter().all(knows), "{ends:?}");
     daemon.signal("TERM");
     daemon.end_within(SOON).exits(0);
 }
