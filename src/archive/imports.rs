@@ -9,9 +9,9 @@
 //!
 //! The file may be another archive. It is read in order and never written. Its actions go through the same writes as
 //! those of any other file. Facts that only an archive knows are copied as far as they are unknown here: regions,
-//! droplets with their names and tags, and the droplets whose listings showed an action. Its contents are not trusted: its schema must
-//! be that of the migrations, and no value may be longer than a row of an answer. An archive of an earlier version is
-//! upgraded in a temporary copy, so that one set of statements reads all.
+//! droplets with their names and tags, and the droplets whose listings showed an action. Its contents are not trusted:
+//! its schema must be that of the migrations, and no value may be longer than a row of an answer. An archive of an
+//! earlier version is upgraded in a temporary copy, so that one set of statements reads all.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -73,8 +73,9 @@ impl Store {
     }
 }
 
-/// The partial indexes that the migrations create, each with the SQL condition for its rows. The conditions come from the migrations and not from the file: SQL
-/// in a file may contain comments, which are harmless there and can break another statement.
+/// The partial indexes that the migrations create, each with the SQL condition for its rows. The conditions come from the
+/// migrations and not from the file: SQL in a file may contain comments, which are harmless there and can break another
+/// statement.
 ///
 /// # Errors
 /// When the schema cannot be created in memory.

@@ -191,7 +191,7 @@ fn member_of<'a>(body: &'a [u8], member: &str) -> Result<&'a str, BodyError> {
 }
 
 /// A page of actions whose rows are all objects with an `id`, and so short that no row is too long. Nearly all pages are
-/// like that, and the rows of other pages must be taken as text first, which takes twice the time.
+/// like that, and the rows of other pages must be taken as text first, which takes half as long again.
 fn in_one_pass(body: &[u8]) -> Option<(WireListing<'_, Fields<'_>>, Vec<Fields<'_>>)> {
     if body.len() > MOST_ROW_BYTES {
         return None;
