@@ -304,7 +304,8 @@ SELECT count(*)
  WHERE droplet_id = :droplet_id AND +id > :after AND id <= :up_to
    AND (SELECT first_seen_run FROM actions WHERE actions.id = it.id) IS NOT NULL";
 
-/// Ignores a time in the future: a wrong clock wrote it, and it would delay every audit until then.
+/// Ignores a time in the future: a wrong clock wrote it, and it would delay every audit until then. A listing that was
+/// never audited goes before one that was audited in the same second, or that one would take all turns of the second.
 const NEXT_AUDIT: &str = "
 SELECT droplet_id, audit_position
   FROM listings
@@ -315,7 +316,7 @@ SELECT droplet_id, audit_position
             ELSE droplet_id IN (SELECT value FROM json_each(:droplets))
         END
    AND NOT EXISTS (SELECT 1 FROM droplets WHERE droplets.id = droplet_id AND gone_at IS NOT NULL)
- ORDER BY audit_position = 0, coalesce(audited_at, proven_since), id
+ ORDER BY audit_position = 0, coalesce(audited_at, proven_since), audited_at IS NOT NULL, id
  LIMIT 1";
 
 /// A page that could not be read leaves the round without a proof.

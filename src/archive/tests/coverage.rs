@@ -141,6 +141,32 @@ fn an_empty_listing_can_be_complete() {
 }
 
 #[test]
+fn audits_of_one_second_leave_no_listing_out() {
+    let mut archive = Archive::in_memory();
+    let now = archive.now;
+    let droplets = [42, 43, 44];
+    for droplet in droplets {
+        archive.read(ListingKind::Droplet(droplet));
+        archive.try_page(&[], &[], Some(400)).unwrap();
+        let id = archive.listing.id;
+        archive.store.mark_complete(&[(id, 400)], now).unwrap();
+    }
+    let mut pages = Vec::new();
+    for _ in 0..6 {
+        let audit = archive.store.next_audit(Some(&droplets), now, 0);
+        let audit = audit.unwrap().unwrap();
+        pages.push((audit.listing, audit.position));
+        archive.read(audit.listing);
+        let (id, end) = (archive.listing.id, audit.position + 200);
+        archive.store.note_audit(id, end, true, now).unwrap();
+    }
+    pages.sort_unstable();
+    let every_page = droplets.map(ListingKind::Droplet);
+    let every_page = every_page.into_iter().flat_map(|it| [(it, 0), (it, 200)]);
+    assert_eq!(pages, every_page.collect::<Vec<_>>());
+}
+
+#[test]
 fn rows_at_positions_beyond_all_counting_are_archived_all_the_same() {
     let mut archive = Archive::in_memory();
     for (id, total) in [(1, u64::MAX), (2, i64::MAX.unsigned_abs() + 1)] {
