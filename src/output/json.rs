@@ -4,6 +4,7 @@
 //! exactly, and the keys are the columns in their order. `serde_json` escapes strings; characters that a terminal would
 //! act on are escaped too, which JSON readers reverse.
 
+use std::borrow::Cow;
 use std::io;
 
 use super::{Heading, RowFormat, Value, visible_json};
@@ -56,6 +57,9 @@ impl RowFormat for Json {
 }
 
 fn push_text(bytes: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    if let Cow::Borrowed(_) = visible_json(text) {
+        return Ok(serde_json::to_writer(bytes, text)?);
+    }
     let text = serde_json::to_string(text)?;
     bytes.extend_from_slice(visible_json(&text).as_bytes());
     Ok(())

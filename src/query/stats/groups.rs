@@ -96,6 +96,7 @@ pub(super) fn add(
         question,
         account: account.map_or(Part::Unknown, |account| Part::Name(account.to_owned())),
         tags: tags(connection, question)?,
+        parts: Vec::new(),
         started: None,
         counts,
         window,
@@ -140,6 +141,8 @@ struct Grouping<'a> {
     question: &'a Question,
     account: Part,
     tags: HashMap<DropletId, Vec<Part>>,
+    /// The group of the last action.
+    parts: Vec<Part>,
     /// The first and the last start, where the start is a dimension.
     started: Option<Reach>,
     counts: &'a mut Counts,
@@ -154,9 +157,8 @@ impl Grouping<'_> {
             Measure::Durations => duration(row, self.question.by.len() + 1)?,
         };
         self.counts.totals[self.window].add(has_failed, seconds);
-        let (mut parts, places) = self.parts(row)?;
-        for (droplet, tag) in places {
-            for (part, dimension) in parts.iter_mut().zip(&self.question.by) {
+        for (droplet, tag) in &*self.places_of(row)? {
+            for (part, dimension) in self.parts.iter_mut().zip(&self.question.by) {
                 match dimension {
                     Dimension::Droplet => *part = droplet.clone(),
                     Dimension::Tag => *part = tag.clone(),
@@ -165,22 +167,23 @@ impl Grouping<'_> {
             }
             let groups = &mut self.counts.groups;
             // Most actions belong to a known group.
-            let group = match groups.get_mut(&parts) {
+            let group = match groups.get_mut(&self.parts) {
                 Some(group) => group,
-                None => groups.entry(parts.clone()).or_default(),
+                None => groups.entry(self.parts.clone()).or_default(),
             };
             group[self.window].add(has_failed, seconds);
         }
         Ok(())
     }
 
-    /// The parts of an action's group that its droplets do not decide, and those that each of its droplets decides.
-    fn parts(&mut self, row: &Row<'_>) -> rusqlite::Result<(Vec<Part>, Vec<Place>)> {
-        let mut parts = Vec::with_capacity(self.question.by.len());
+    /// Reads the parts of an action's group that its droplets do not decide. Returns those that each of its droplets
+    /// decides.
+    fn places_of(&mut self, row: &Row<'_>) -> rusqlite::Result<Cow<'static, [Place]>> {
+        self.parts.clear();
         let mut droplets = Cow::default();
         for (position, dimension) in self.question.by.iter().enumerate() {
             let value = text(row, position + 1)?;
-            parts.push(match (dimension, value) {
+            self.parts.push(match (dimension, value) {
                 (Dimension::Account, _) => self.account.clone(),
                 (_, None) => Part::Unknown,
                 (Dimension::Droplet | Dimension::Tag, Some(list)) => {
@@ -198,14 +201,14 @@ impl Grouping<'_> {
                 (_, Some(name)) => Part::Name(name.into_owned()),
             });
         }
-        Ok((parts, self.places(&droplets)))
+        Ok(self.places(&droplets))
     }
 
     /// The groups of an action of these droplets: each droplet with each of its tags. By tags alone, an action is once in
     /// the group of each tag.
-    fn places(&self, droplets: &str) -> Vec<Place> {
+    fn places(&self, droplets: &str) -> Cow<'static, [Place]> {
         let has_droplets = self.question.by.contains(&Dimension::Droplet);
-        let mut places = Vec::with_capacity(1);
+        let mut places = Vec::new();
         for id in droplets.split(',').filter_map(|id| id.parse().ok()) {
             let droplet = match has_droplets {
                 true => Part::Number(id),
@@ -217,12 +220,12 @@ impl Grouping<'_> {
         places.sort_unstable();
         places.dedup();
         match places.as_slice() {
-            [] => places.push(NOWHERE),
+            [] => return Cow::Borrowed(&[NOWHERE]),
             // Another of the droplets has a tag.
             [NOWHERE, _, ..] => drop(places.remove(0)),
             _ => {}
         }
-        places
+        Cow::Owned(places)
     }
 }
 
