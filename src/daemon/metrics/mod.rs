@@ -150,14 +150,14 @@ fn count(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
 }
 
 /// An archive, and the daemon that keeps it.
-#[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+#[derive(Clone, Debug)]
+pub struct Source {
     /// The account, which becomes a label of each metric.
     pub account: Option<AccountName>,
     /// The numbers of the archive.
-    pub figures: &'a Figures,
+    pub figures: Figures,
     /// The state of the daemon, if there is one.
-    pub daemon: Option<&'a DaemonFigures>,
+    pub daemon: Option<DaemonFigures>,
 }
 
 /// The state of a daemon.
