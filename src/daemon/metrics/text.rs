@@ -115,9 +115,9 @@ impl Samples {
         for (bound, count) in durations.cumulative() {
             self.add(name, "_bucket", &[("le", &bound.to_string())], count);
         }
-        self.add(name, "_bucket", &[("le", "+Inf")], durations.count());
+        self.add(name, "_bucket", &[("le", "+Inf")], durations.count);
         self.add(name, "_sum", &[], durations.sum_seconds);
-        self.add(name, "_count", &[], durations.count());
+        self.add(name, "_count", &[], durations.count);
         let remaining = totals.quota.map(|quota| quota.remaining);
         self.number("archiver_requests_left", remaining);
         let quota_at = totals.quota.and_then(|quota| quota.at);

@@ -191,38 +191,30 @@ impl Totals {
 /// Seconds, counted in buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// The counts between two bounds. The last one has no upper bound.
-    counts: [u64; Self::BOUNDS.len() + 1],
+    /// The number of durations up to each bound.
+    cumulative: [u64; Self::BOUNDS.len()],
+    /// The number of all durations.
+    pub count: u64,
     /// The sum of the durations, in seconds.
     pub sum_seconds: u64,
 }
 
 impl Histogram {
-    /// The upper bound of each bucket but the last one, in seconds.
+    /// The bounds, in seconds.
     pub const BOUNDS: [u64; 12] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
     /// Counts one duration.
     pub(super) fn add(&mut self, seconds: u64) {
-        let bucket = Self::BOUNDS.partition_point(|bound| *bound < seconds);
-        if let Some(count) = self.counts.get_mut(bucket) {
-            *count += 1;
+        for (bound, count) in Self::BOUNDS.iter().zip(&mut self.cumulative) {
+            *count += u64::from(seconds <= *bound);
         }
+        self.count += 1;
         self.sum_seconds = self.sum_seconds.saturating_add(seconds);
     }
 
-    /// The number of durations.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
     /// Each bound, in seconds, and the number of durations up to it.
-    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let bounds = Self::BOUNDS.into_iter();
-        bounds.zip(&self.counts).scan(0, |sum, (bound, count)| {
-            *sum += count;
-            Some((bound, *sum))
-        })
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
+        Self::BOUNDS.into_iter().zip(self.cumulative)
     }
 }
 
@@ -254,7 +246,7 @@ mod tests {
                 (7_200, 7),
             ]
         );
-        assert_eq!((histogram.count(), histogram.sum_seconds), (9, 1_014_528));
+        assert_eq!((histogram.count, histogram.sum_seconds), (9, 1_014_528));
     }
 
     #[test]
@@ -262,7 +254,7 @@ mod tests {
         let mut histogram = Histogram::default();
         histogram.add(u64::MAX);
         histogram.add(u64::MAX);
-        assert_eq!((histogram.count(), histogram.sum_seconds), (2, u64::MAX));
+        assert_eq!((histogram.count, histogram.sum_seconds), (2, u64::MAX));
     }
 
     #[test]

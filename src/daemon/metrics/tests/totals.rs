@@ -23,7 +23,7 @@ fn syncs_are_counted_by_how_they_ended() {
     let totals = totals(&connection);
     let runs = ENDINGS.map(|ending| totals.runs(ending));
     assert_eq!(runs, [2, 1, 1, 1, 0]);
-    assert_eq!(totals.durations.count(), 5);
+    assert_eq!(totals.durations.count, 5);
     assert_eq!(totals.durations.sum_seconds, 50);
 }
 
@@ -97,7 +97,7 @@ fn a_sync_without_an_end_was_killed_once_another_one_has_begun() {
     };
     assert_eq!(totals.last_run, Some(killed));
     assert_eq!(totals.last_ended_at, None);
-    assert_eq!(totals.durations.count(), 0);
+    assert_eq!(totals.durations.count, 0);
     sync(&connection, 120, "complete");
     begin(&connection, "account", 180);
     totals.update(&connection).unwrap();
@@ -183,7 +183,7 @@ fn absurd_numbers_neither_overflow_nor_take_anything_away() {
     assert_eq!((totals.requests, totals.inserted), (u64::MAX, 0));
     assert_eq!(totals.quota, None);
     // Two syncs ended before they began, because the clock was set back; the times of the third cannot be read.
-    let (count, sum) = (totals.durations.count(), totals.durations.sum_seconds);
+    let (count, sum) = (totals.durations.count, totals.durations.sum_seconds);
     assert_eq!((count, sum), (2, 0));
     assert_eq!(totals.last_run.unwrap().started_at, None);
     assert_eq!(totals.fresh_at(), None);
