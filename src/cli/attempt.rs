@@ -249,6 +249,12 @@ pub(super) fn pace(context: &Context) -> Pace {
 /// `Ok` when the sync was complete, else the failure to report.
 pub(super) type Verdict = Result<(), Failure>;
 
+/// The exit status that a verdict stands for.
+pub(super) fn status_of(verdict: &Verdict) -> Status {
+    let failure = verdict.as_ref().err();
+    failure.map_or(Status::Done, |failure| failure.status)
+}
+
 /// The verdict on a sync that has ended, or could not begin.
 pub(super) fn verdict(outcome: &Result<Done, Failure>) -> Verdict {
     let Done { report, summary } = outcome.as_ref().map_err(Clone::clone)?;

@@ -12,7 +12,7 @@ use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::filter;
 use super::order::{Order, OrderFlags, Way};
-use super::union::{self, Question, Said};
+use super::union::{Question, Said};
 
 /// Flags of `archiver droplets`.
 #[derive(clap::Args)]
@@ -86,9 +86,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let usual = Order::by([("name", Way::UpUnknownLast), ("id", Way::Up)]);
     let question = Question::new(flags, &filter, arguments.order.after(usual));
     let answer = question.print(context, |own, rows| {
-        let filter = union::known(own, filter.clone());
-        let connection = own.open_archive()?;
-        filter::check(own, flags, &connection, &filter)?;
+        let (connection, filter) = filter::opened(own, flags, &filter)?;
         let mut droplets = query::inventory(&connection, &filter, now)?;
         droplets.retain(|droplet| states.has(state_of(droplet)));
         let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;

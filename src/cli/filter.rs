@@ -16,7 +16,7 @@ use super::Context;
 use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::grammar::{flag_of, quoted};
-use super::scope;
+use super::{scope, union};
 
 /// Selects actions.
 #[derive(clap::Args)]
@@ -187,33 +187,36 @@ fn seen(text: &str, now: Timestamp, zone: &Zone) -> Result<SeenSince, Failure> {
     }
 }
 
-/// Checks the filter before the question is asked. With `--exit-code`, a filter that no action can match is an error,
-/// because its question always finds nothing. Requested droplets that are not archived are told after the answer.
-pub(super) fn check(
+/// Opens the archive of an account, and checks the part of the filter that is about this account. With `--exit-code`, a
+/// filter that no action can match is an error, because its question always finds nothing. Requested droplets that are
+/// not archived are told after the answer.
+pub(super) fn opened(
     context: &Context,
     flags: &AnswerFlags,
-    connection: &Connection,
     filter: &Filter,
-) -> Result<(), Failure> {
-    let droplets = query::droplets(connection, filter);
+) -> Result<(Connection, Filter), Failure> {
+    let filter = union::known(context, filter.clone());
+    let connection = context.open_archive()?;
+    let droplets = query::droplets(&connection, &filter);
     let droplets = droplets.map_err(|error| unresolved(context, flags, error))?;
-    echo(context, filter, droplets.as_deref());
+    echo(context, &filter, droplets.as_deref());
     if flags.exit_code {
-        if let Some(unknown) = query::unknown(connection, filter)?.first() {
+        if let Some(unknown) = query::unknown(&connection, &filter)?.first() {
             return Err(Failure::new(Status::Unknown, in_words(unknown, false)));
         }
-        if let Some(why) = contradictions(filter, Timestamp::now()).into_iter().next() {
+        if let Some(why) = contradictions(&filter, Timestamp::now()).into_iter().next() {
             return Err(Failure::usage(why));
         }
     }
-    if !filter.droplets.any_of.is_empty() {
-        check_droplets(context, flags, connection, droplets.as_deref())?;
+    let names_droplets = !filter.droplets.any_of.is_empty();
+    if names_droplets {
+        check_droplets(context, flags, &connection, droplets.as_deref())?;
     }
-    let are_named = !filter.droplets.any_of.is_empty() || !filter.tags.any_of.is_empty();
-    match droplets {
-        Some(droplets) => (context.basis).note_unarchived(connection, Some(&droplets), are_named),
-        None => Ok(()),
+    if let Some(droplets) = droplets {
+        let are_named = names_droplets || !filter.tags.any_of.is_empty();
+        (context.basis).note_unarchived(&connection, Some(&droplets), are_named)?;
     }
+    Ok((connection, filter))
 }
 
 /// With `--exit-code`, a droplet of which a complete archive knows nothing is an error, because it is probably misspelt.
@@ -311,9 +314,7 @@ pub(super) fn slips(
     found: u64,
 ) -> Result<Vec<String>, Failure> {
     let mut slips = Vec::new();
-    // A single value that matched is in the archive.
-    let is_one_of_several = |values: usize| values > 1;
-    let may_be_hidden = [
+    let values = [
         filter.types.any_of.len(),
         filter.statuses.any_of.len(),
         filter.regions.any_of.len(),
@@ -321,7 +322,8 @@ pub(super) fn slips(
         filter.droplets.any_of.len(),
         filter.tags.any_of.len(),
     ];
-    if found > 0 && !may_be_hidden.into_iter().any(is_one_of_several) {
+    // A single value that matched is in the archive.
+    if found > 0 && values.iter().all(|several| *several <= 1) {
         return Ok(slips);
     }
     for unseen in query::unseen(connection, filter)? {

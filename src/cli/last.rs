@@ -12,7 +12,7 @@ use super::answer::AnswerFlags;
 use super::exit::{Failure, Status};
 use super::filter::{self, FilterFlags};
 use super::order::{Order, Way};
-use super::union::{self, Question, Said};
+use super::union::{Question, Said};
 
 /// Flags of `archiver last`.
 #[derive(clap::Args)]
@@ -66,10 +66,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let question = Question::new(flags, &filter, order);
     let answer = question.print(context, |own, rows| {
-        let filter = union::known(own, filter.clone());
-        let connection = own.open_archive()?;
-        filter::expect_types(&connection, &what)?;
-        filter::check(own, flags, &connection, &filter)?;
+        filter::expect_types(&own.open_archive_itself()?, &what)?;
+        let (connection, filter) = filter::opened(own, flags, &filter)?;
         let last = query::last(&connection, &filter, now)?;
         let found = last.iter().filter(|last| last.action_id.is_some()).count();
         let slips = filter::slips(&connection, (&filter, now), found as u64)?;

@@ -1,4 +1,4 @@
-//! Reports a sync to other programs: a file of metrics, and a dead man's switch.
+//! Syncs, and reports it to other programs: a file of metrics, and a dead man's switch. `sync` and `daemon` both use it.
 //!
 //! An error here is a warning, and never makes a sync fail.
 
@@ -21,9 +21,10 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::Context;
-use super::attempt::Verdict;
+use super::attempt::{self, Attempt, Done, Verdict};
 use super::exit::{Failure, Status};
 use super::runtime::one_more;
+use super::summary;
 use super::terminal::Terminal;
 
 /// The flags for monitoring.
@@ -52,7 +53,18 @@ pub(super) struct Monitoring {
 }
 
 /// The id of a sync at its check, and the ping for its start.
-pub(super) type Begun = (Uuid, JoinHandle<Result<(), ping::Error>>);
+type Begun = (Uuid, JoinHandle<Result<(), ping::Error>>);
+
+/// The end of a sync.
+pub(super) struct Ended {
+    pub(super) verdict: Verdict,
+    /// The result in words; empty when the sync could not begin.
+    pub(super) words: String,
+    /// True when it was told to stop.
+    pub(super) is_stopped: bool,
+    pub(super) done: Option<Done>,
+    pub(super) begun: Option<Begun>,
+}
 
 impl Monitoring {
     /// Flags win over the environment, and the environment over the configuration.
@@ -92,8 +104,32 @@ impl Monitoring {
         })
     }
 
+    /// Syncs, with a ping for the start. Calls `begin` once the sync has opened the archive.
+    pub(super) fn perform(
+        &self,
+        attempt: Attempt<'_>,
+        runtime: &Handle,
+        begin: impl FnOnce(),
+    ) -> Ended {
+        let (mut begun, cancellation) = (None, attempt.cancellation);
+        let outcome = attempt.perform(runtime, || {
+            begin();
+            begun = self.begin(runtime);
+        });
+        let verdict = attempt::verdict(&outcome);
+        let done = outcome.ok();
+        let words = done.as_ref().map(|done| summary::in_words(&done.report));
+        Ended {
+            verdict,
+            words: words.unwrap_or_default(),
+            is_stopped: cancellation.is_requested(),
+            done,
+            begun,
+        }
+    }
+
     /// Sends the ping for the start of a sync, without waiting for an answer.
-    pub(super) fn begin(&self, runtime: &Handle) -> Option<Begun> {
+    fn begin(&self, runtime: &Handle) -> Option<Begun> {
         let pinger = self.pinger.clone()?;
         let run = Uuid::new_v4();
         let body = self.account.map(|account| account.to_string());
@@ -103,18 +139,12 @@ impl Monitoring {
     }
 
     /// Sends the ping for the end of a sync, after that for its start. Returns the errors of both.
-    pub(super) async fn end(
-        &self,
-        begun: Option<Begun>,
-        verdict: &Verdict,
-        words: &str,
-        is_stopped: bool,
-    ) -> Vec<ping::Error> {
-        let (Some(pinger), Some(signal)) = (&self.pinger, signal(verdict, is_stopped)) else {
+    pub(super) async fn end(&self, ended: &mut Ended) -> Vec<ping::Error> {
+        let (Some(pinger), Some(signal)) = (&self.pinger, ended.signal()) else {
             return Vec::new();
         };
-        let (signal, body) = self.of_check(pinger, signal, body(verdict, words));
-        let (run, started) = match begun {
+        let (signal, body) = self.of_check(pinger, signal, ended.body());
+        let (run, started) = match ended.begun.take() {
             Some((run, start)) => (run, start.await.unwrap_or(Ok(()))),
             None => (Uuid::new_v4(), Ok(())),
         };
@@ -151,13 +181,30 @@ impl Monitoring {
     }
 }
 
+impl Ended {
+    /// The signal to the check. A sync that was told to stop is neither a success nor a failure: the next sync will
+    /// report, or the check will notice its absence. So is one that another sync kept from starting.
+    pub(super) fn signal(&self) -> Option<Signal> {
+        match &self.verdict {
+            Ok(()) => Some(Signal::Success),
+            Err(failure) if self.is_stopped || failure.status == Status::Locked => None,
+            Err(_) => Some(Signal::Failure),
+        }
+    }
+
+    /// The text of the ping.
+    fn body(&self) -> String {
+        let failure = self.verdict.as_ref().err();
+        let message = failure.map(|failure| failure.message.as_str());
+        let hint = failure.and_then(|failure| failure.hint.as_deref());
+        let words = Some(self.words.as_str()).filter(|words| !words.is_empty());
+        let lines = [words, message, hint].into_iter().flatten();
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// Writes a file of metrics.
-pub(super) fn write_metrics(
-    path: &Path,
-    terminal: Terminal,
-    sources: &[Source<'_>],
-    now: Timestamp,
-) {
+pub(super) fn write_metrics(path: &Path, terminal: Terminal, sources: &[Source], now: Timestamp) {
     // The file has no ages, because they would not advance in a file.
     let text = metrics::text(sources, now, false);
     // node_exporter's collector runs as another user. The metrics hold no secret.
@@ -170,37 +217,16 @@ pub(super) fn write_metrics(
 pub(super) fn write_metrics_of(contexts: &[&Context], path: &Path, cancellation: &Cancellation) {
     let read = contexts.iter().filter_map(|context| {
         let figures = read_figures(context, Figures::default(), cancellation)?;
-        Some((context, figures))
+        Some(Source {
+            account: context.account(),
+            figures,
+            daemon: None,
+        })
     });
-    let read: Vec<_> = read.collect();
-    let sources = read.iter().map(|(context, figures)| Source {
-        account: context.account(),
-        figures,
-        daemon: None,
-    });
-    let sources: Vec<_> = sources.collect();
-    if let Some((context, _)) = read.first() {
+    let sources: Vec<_> = read.collect();
+    if let Some(context) = contexts.first().filter(|_| !sources.is_empty()) {
         write_metrics(path, context.terminal, &sources, Timestamp::now());
     }
-}
-
-/// The signal to the check at the end of a sync. A sync that was told to stop is neither a success nor a failure: the
-/// next sync will report, or the check will notice its absence. So is one that another sync kept from starting.
-pub(super) fn signal(verdict: &Verdict, is_stopped: bool) -> Option<Signal> {
-    match verdict {
-        Ok(()) => Some(Signal::Success),
-        Err(failure) if is_stopped || failure.status == Status::Locked => None,
-        Err(_) => Some(Signal::Failure),
-    }
-}
-
-/// The text of the ping.
-fn body(verdict: &Verdict, words: &str) -> String {
-    let failure = verdict.as_ref().err();
-    let message = failure.map(|failure| failure.message.as_str());
-    let hint = failure.and_then(|failure| failure.hint.as_deref());
-    let lines = [Some(words).filter(|words| !words.is_empty()), message, hint];
-    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// The figures of an archive; `before` if it is missing, or needs an upgrade. Warns when they cannot be read.

@@ -65,9 +65,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     }
     let question = Question::new(flags, &filter, arguments.order(&filter));
     let answer = question.print(context, |own, rows| {
-        let filter = union::known(own, filter.clone());
-        let connection = own.open_archive()?;
-        filter::check(own, flags, &connection, &filter)?;
+        let (connection, filter) = filter::opened(own, flags, &filter)?;
         rows.header(&headings).map_err(query::Error::Write)?;
         let visit = &mut |row: &[Value<'_>]| rows.row(&row[..headings.len()]);
         let found = query::actions(&connection, &filter, now, &columns, visit)?;
@@ -85,9 +83,7 @@ fn count(
     (filter, now): (&Filter, Timestamp),
 ) -> Result<Status, Failure> {
     let answers = union::each(context, filter, |own| {
-        let filter = union::known(own, filter.clone());
-        let connection = own.open_archive()?;
-        filter::check(own, flags, &connection, &filter)?;
+        let (connection, filter) = filter::opened(own, flags, filter)?;
         let count = query::count(&connection, &filter, now)?;
         Ok((count, filter::slips(&connection, (&filter, now), count)?))
     })?;

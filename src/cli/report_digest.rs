@@ -1,11 +1,9 @@
 //! `archiver report --all`: a line about each report, as for a mail in the morning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::{io, thread};
 
 use archiver::core::model::DropletId;
-use archiver::core::threads::lock;
 use archiver::core::time::{Timestamp, Zone};
 use archiver::output::{Format, Heading, RowWriter, Value};
 use archiver::query::report::{self, Library, Report, WithTotal};
@@ -13,7 +11,7 @@ use archiver::query::status::counted;
 use archiver::query::{self, Filter};
 
 use super::Context;
-use super::answer::AnswerFlags;
+use super::answer::{self, AnswerFlags};
 use super::exit::{Failure, Status};
 use super::order::Order;
 use super::pager;
@@ -46,29 +44,28 @@ pub(super) fn run(
     flags: &AnswerFlags,
     library: &Library,
 ) -> Result<Status, Failure> {
-    if flags.output == Format::Table && flags.columns.is_empty() && !context.has_several() {
-        return print_lines(context, flags, library);
+    if context.has_several() {
+        let question = Question::new(flags, &Filter::default(), Order::default());
+        let answer = question.print(context, |own, rows| {
+            let answers = whole(own, flags, library)?;
+            write(&answers, rows).map_err(query::Error::Write)?;
+            Ok(Said {
+                found: Some(findings(answers)?),
+                ..Said::default()
+            })
+        })?;
+        return Ok(answer.status);
     }
-    let failed = Mutex::default();
-    let question = Question::new(flags, &Filter::default(), Order::default());
-    let answer = question.print(context, |own, rows| {
-        let answers = whole(own, flags, library)?;
-        write(&answers, rows).map_err(query::Error::Write)?;
-        let found = match findings(answers) {
-            // The rows of the other reports are printed first.
-            Err(failure) if own.member.is_none() => {
-                *lock(&failed) = Some(failure);
-                None
-            }
-            found => Some(found?),
-        };
-        Ok(Said {
-            found,
-            ..Said::default()
-        })
-    })?;
-    let failed = lock(&failed).take();
-    failed.map_or(Ok(answer.status), Err)
+    let answers = whole(context, flags, library)?;
+    // The answers of the other reports are printed before the failure of one.
+    if flags.output == Format::Table && flags.columns.is_empty() {
+        print_lines(context, &answers)?;
+    } else {
+        answer::print(context, flags, |rows| {
+            write(&answers, rows).map_err(query::Error::Write)
+        })?;
+    }
+    Ok(flags.status(findings(answers)?, context.basis.doubt()))
 }
 
 fn write(answers: &[Answer<'_>], rows: &mut dyn RowWriter) -> io::Result<()> {
@@ -89,12 +86,7 @@ fn write(answers: &[Answer<'_>], rows: &mut dyn RowWriter) -> io::Result<()> {
 }
 
 /// Prints the answers as lines for people.
-fn print_lines(
-    context: &Context,
-    flags: &AnswerFlags,
-    library: &Library,
-) -> Result<Status, Failure> {
-    let answers = whole(context, flags, library)?;
+fn print_lines(context: &Context, answers: &[Answer<'_>]) -> Result<(), Failure> {
     let lines = answers.iter().filter_map(|(report, answer)| {
         let words = words(report, answer.as_ref().ok()?);
         Some(format!("{}: {words}\n", report.name))
@@ -104,7 +96,7 @@ fn print_lines(
     if context.terminal.shows_answers {
         context.basis.tell_age(context.terminal);
     }
-    Ok(flags.status(findings(answers)?, context.basis.doubt()))
+    Ok(())
 }
 
 /// The answers about a whole archive.
@@ -169,10 +161,21 @@ fn asked<'a>(
     })
 }
 
-/// The droplets as the value of a parameter. Digits that begin with a 0 are an id, and never a name.
-pub(super) fn ids_text(droplets: &[DropletId]) -> String {
-    let ids: Vec<_> = droplets.iter().map(|id| format!("0{id}")).collect();
-    ids.join(",")
+/// Runs a report with these values of its parameters. With `droplets`: about these.
+pub(super) fn run_about(
+    droplets: Option<&[DropletId]>,
+    report: &Report,
+    context: &report::Context<'_>,
+    mut texts: BTreeMap<String, String>,
+    rows: &mut dyn RowWriter,
+) -> Result<u64, report::Error> {
+    if let Some((parameter, droplets)) = report.droplet_parameters().next().zip(droplets) {
+        // Digits that begin with a 0 are an id, and never a name.
+        let ids: Vec<_> = droplets.iter().map(|id| format!("0{id}")).collect();
+        texts.insert(parameter.name.clone(), ids.join(","));
+    }
+    let bound = report.bind(&texts, context)?;
+    report::run(context.connection, report, &bound, rows)
 }
 
 fn ask(
@@ -180,19 +183,15 @@ fn ask(
     context: &report::Context<'_>,
     droplets: Option<&[DropletId]>,
 ) -> Result<Counted, report::Error> {
-    let connection = context.connection;
-    let mut texts = BTreeMap::new();
-    if let Some((parameter, droplets)) = report.droplet_parameters().next().zip(droplets) {
-        texts.insert(parameter.name.clone(), ids_text(droplets));
-    }
-    let bound = report.bind(&texts, context)?;
+    let run =
+        |rows: &mut dyn RowWriter| run_about(droplets, report, context, BTreeMap::new(), rows);
     let mut counted = Counted::default();
     let Some(total) = report.total.as_ref().filter(|_| !report.is_check) else {
-        report::run(connection, report, &bound, &mut counted)?;
+        run(&mut counted)?;
         return Ok(counted);
     };
     let mut writer = WithTotal::new(&mut counted, total);
-    let rows = report::run(connection, report, &bound, &mut writer)?;
+    let rows = run(&mut writer)?;
     writer.write_total().map_err(report::Error::Write)?;
     Ok(Counted { rows, ..counted })
 }

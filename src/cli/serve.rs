@@ -178,11 +178,7 @@ fn arguments(context: &Context, uri: &Uri) -> Result<Vec<OsString>, Refusal> {
         return Err(nowhere());
     }
     words.extend(flags(command, uri.query().unwrap_or_default())?);
-    words.extend(["--output".into(), format.into()]);
-    if format != "json" {
-        words.push("--linked".into());
-    }
-    words.push("--".into());
+    words.extend(["--output", format, "--linked", "--"].map(Into::into));
     words.extend(values);
     Ok(words)
 }

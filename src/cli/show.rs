@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     /// The time zone in which times are shown: UTC, local, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     tz: Zone,
-    /// With html: link to the other pages of the server
+    /// The answer is one of a server; html then has links to its other pages
     #[arg(long, hide = true)]
     linked: bool,
 }
@@ -83,7 +83,12 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         return Ok(failed.unwrap_or(Status::Done));
     }
     let failure = Failure::from(query::Error::UnknownAction { id });
-    let status = failed.unwrap_or(failure.status);
+    // On a server, it is a mistake in the address.
+    let unknown = match arguments.linked {
+        true => Status::Usage,
+        false => failure.status,
+    };
+    let status = failed.unwrap_or(unknown);
     Err(Failure { status, ..failure })
 }
 

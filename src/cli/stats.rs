@@ -73,31 +73,24 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         question.before = Some(window_before(&question, &mut filter, now)?);
     }
     let mut answers = union::each(context, &filter, |own| {
-        let filter = union::known(own, filter.clone());
-        let connection = own.open_archive()?;
-        filter::check(own, flags, &connection, &filter)?;
+        let (connection, filter) = filter::opened(own, flags, &filter)?;
         let account = own.account();
         let account = account.as_ref().map(|account| account.as_str());
         let counts = Counts::read(&connection, (&filter, now), &question, account)?;
         let slips = filter::slips(&connection, (&filter, now), counts.matching())?;
-        Ok((Some(counts), slips))
+        Ok((counts, slips))
     })?;
     if let Some(status) = answers.nothing() {
         return Ok(status);
     }
     tell_windows(context, flags, &filter, &question);
-    let counts = answers.all.iter_mut();
-    let counts = counts.filter_map(|(_, (counts, _))| counts.take());
     // The counts of several accounts are those of one.
-    let counts = counts.reduce(|mut all, counts| {
-        all.add(counts);
-        all
-    });
-    let matching = counts.as_ref().map_or(0, Counts::matching);
-    let printed = answer::print(context, flags, |printer| match counts {
-        Some(counts) => counts.write(&question, printer),
-        None => Ok(()),
-    })?;
+    let mut all = Counts::default();
+    for (_, (counts, _)) in &mut answers.all {
+        all.add(std::mem::take(counts));
+    }
+    let matching = all.matching();
+    let printed = answer::print(context, flags, |printer| all.write(&question, printer))?;
     // Periods without actions are nothing that was found.
     let rows = printed.rows.min(matching);
     let is_wrong = answers.warn(context, |(_, slips)| slips);

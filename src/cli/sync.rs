@@ -147,21 +147,16 @@ impl<'a> Planned<'a> {
             must_exist: false,
             cancellation,
         };
-        let mut begun = None;
-        let outcome = attempt.perform(runtime, || begun = monitoring.begin(runtime));
-        let verdict = attempt::verdict(&outcome);
-        let done = outcome.ok();
-        let words = done.as_ref().map(|done| summary::in_words(&done.report));
-        if let Some(words) = &words {
+        let mut ended = monitoring.perform(attempt, runtime, || {});
+        if ended.done.is_some() {
             let verbosity = self.arguments.verbosity(context.terminal);
-            progress.suspended(|| context.terminal.detail(verbosity, words));
+            progress.suspended(|| context.terminal.detail(verbosity, &ended.words));
         }
-        let (words, is_stopped) = (words.unwrap_or_default(), cancellation.is_requested());
-        let errors = monitoring.end(begun, &verdict, &words, is_stopped);
-        for error in runtime.block_on(errors) {
+        for error in runtime.block_on(monitoring.end(&mut ended)) {
             progress.suspended(|| context.terminal.warning(&error.to_string()));
         }
-        Ok((verdict, done.map(|done| Answer::Summary(done.summary))))
+        let summary = ended.done.map(|done| Answer::Summary(done.summary));
+        Ok((ended.verdict, summary))
     }
 
     /// The cost of the sync.
@@ -263,8 +258,7 @@ struct Row<'a> {
 
 impl Outcome<'_> {
     fn status(&self) -> Status {
-        let failure = self.verdict.as_ref().err();
-        failure.map_or(Status::Done, |failure| failure.status)
+        attempt::status_of(&self.verdict)
     }
 
     fn cost_in_words(&self) -> Option<String> {

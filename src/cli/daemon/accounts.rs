@@ -2,7 +2,7 @@
 //! archive.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use archiver::core::account::AccountName;
@@ -15,7 +15,7 @@ use archiver::daemon::{Ending, Event, MOST_COUNTED, Planner, Reason, Skip};
 use archiver::query::status::ago;
 use tokio::sync::Semaphore;
 
-use super::setup::{PreparedAccount, Setup};
+use super::setup::Setup;
 use super::{announce, notify};
 use crate::cli::Context;
 use crate::cli::monitoring::{self, Failing};
@@ -57,18 +57,12 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(prepared: PreparedAccount, now: Timestamp, chance: f64) -> Self {
-        let PreparedAccount {
-            setup,
-            path,
-            figures,
-            ..
-        } = prepared;
-        let last_run = figures.totals.last_ended_at;
+    pub(super) fn new(setup: Setup, now: Timestamp, chance: f64) -> Self {
+        let last_run = setup.figures.totals.last_ended_at;
         Self {
             planner: Planner::new(setup.plan.clone(), now, last_run, chance),
             skipped: 0,
-            figures,
+            figures: setup.figures.clone(),
             daemon: DaemonFigures {
                 started_at: now,
                 ticks: Ticks::default(),
@@ -80,7 +74,7 @@ impl Account {
             },
             last_beat: Instant::now(),
             status: String::new(),
-            archive: announce(&setup, path, now),
+            archive: announce(&setup, now),
             is_archive_gone: false,
             setup: Arc::new(setup),
         }
@@ -98,6 +92,10 @@ impl Account {
     pub(super) fn follow(&mut self, mut setup: Setup, now: Timestamp, chance: f64) {
         if self.setup.pacer.pace() == setup.pacer.pace() {
             setup.pacer = self.setup.pacer.clone();
+        }
+        if self.setup.path != setup.path {
+            self.figures = setup.figures.clone();
+            self.is_archive_gone = false;
         }
         let failed = self.daemon.pings_failed.unwrap_or(0);
         self.daemon.pings_failed = setup.monitoring.pinger.as_ref().map(|_| failed);
@@ -210,15 +208,15 @@ impl Account {
     pub(super) fn end(&mut self, ending: Ending, now: Timestamp, chance: f64) {
         self.planner.ended(ending, now, chance);
         self.say_how_many_were_skipped();
-        let failures = self.planner.failures;
+        let (failures, next) = (self.planner.failures, self.planner.next_start());
         self.daemon.running_since = None;
+        self.daemon.next_tick_at = next;
         self.daemon.consecutive_failures = u64::from(failures);
         let which = match failures {
             0 => return,
             1 => "the last sync was not complete".to_owned(),
             _ => format!("the last {failures} syncs were not complete"),
         };
-        let next = self.planner.next_start();
         let next = next.map_or("never".to_owned(), |next| next.to_string());
         let text = format!("{which}; the next starts at {next}");
         self.terminal().warning(&text);
@@ -274,33 +272,23 @@ impl Account {
 }
 
 impl Fleet {
-    /// Writes the file of metrics of an account, with all accounts that have the same file.
-    pub(super) fn write_metrics(&self, own: &Context, path: &Path) {
-        let has_file =
-            |account: &Account| account.setup.monitoring.metrics_file.as_deref() == Some(path);
-        self.with_sources(has_file, |sources, now| {
-            monitoring::write_metrics(path, own.terminal, sources, now);
-        });
+    /// Writes a file of metrics, with all accounts that have it. Only the thread of the runtime calls this.
+    pub(super) fn write_metrics(&self, terminal: Terminal, path: &Path) {
+        let sources = self.sources(|setup| setup.monitoring.metrics_file.as_deref() == Some(path));
+        monitoring::write_metrics(path, terminal, &sources, (self.clock)());
     }
 
-    /// Passes the figures of these accounts to `look`. Only one thread looks at a time.
-    fn with_sources<T>(
-        &self,
-        is_meant: impl Fn(&Account) -> bool,
-        look: impl FnOnce(&[Source<'_>], Timestamp) -> T,
-    ) -> T {
+    /// The figures of the accounts with such a setup.
+    fn sources(&self, is_meant: impl Fn(&Setup) -> bool) -> Vec<Source> {
         let accounts = lock(&self.accounts);
-        let seen = accounts.iter().map(|account| lock(account));
-        let seen = seen.filter(|account| is_meant(account));
-        let seen: Vec<_> = seen
-            .map(|account| (account.name(), account.figures.clone(), account.daemon))
-            .collect();
-        let sources = seen.iter().map(|(account, figures, daemon)| Source {
-            account: *account,
-            figures,
-            daemon: Some(daemon),
-        });
-        look(&sources.collect::<Vec<_>>(), (self.clock)())
+        let accounts = accounts.iter().map(|account| lock(account));
+        let meant = accounts.filter(|account| is_meant(&account.setup));
+        let source = |account: MutexGuard<'_, Account>| Source {
+            account: account.name(),
+            figures: account.figures.clone(),
+            daemon: Some(account.daemon),
+        };
+        meant.map(source).collect()
     }
 
     /// A condition of all accounts. An error names those that are not good.
@@ -328,7 +316,7 @@ impl Fleet {
 
 impl Probe for Fleet {
     fn metrics(&self) -> String {
-        self.with_sources(|_| true, |sources, now| metrics::text(sources, now, true))
+        metrics::text(&self.sources(|_| true), (self.clock)(), true)
     }
 
     fn health(&self) -> Condition {

@@ -8,11 +8,11 @@ use archiver::core::time::Timestamp;
 use archiver::daemon::{Alarm, exporter};
 use archiver::web::{ListenAddress, Server, pages};
 use tokio::signal::unix::Signal;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::task::JoinSet;
 
 use super::accounts::{Account, Fleet};
-use super::setup::{Prepared, PreparedAccount};
+use super::setup::{Prepared, Setup};
 use super::{Arguments, Machine, notify, sync};
 use crate::cli::exit::{Failure, Status};
 use crate::cli::monitoring::Failing;
@@ -24,19 +24,19 @@ use crate::cli::{Context, serve};
 pub(super) struct Control {
     fleet: Arc<Fleet>,
     arguments: Arguments,
-    /// The server, unless a reload has it.
-    server: Listening,
+    /// A reload may move it.
+    server: Arc<AsyncMutex<Listening>>,
     /// The syncs under way, and the pings for their ends.
     syncs: JoinSet<()>,
     /// The reload under way, if there is one.
-    reload: JoinSet<(Listening, Reloaded)>,
+    reload: JoinSet<Reloaded>,
     /// True when the service manager asks for signs of life.
     has_watchdog: bool,
 }
 
 /// The address from the configuration, and the server there.
 type Listening = Option<(ListenAddress, Server)>;
-type Reloaded = Result<(Context, Vec<PreparedAccount>), Failure>;
+type Reloaded = Result<(Context, Vec<Setup>), Failure>;
 
 impl Control {
     pub(super) fn new<A>(
@@ -57,7 +57,7 @@ impl Control {
                 accounts: Mutex::default(),
             }),
             arguments: arguments.clone(),
-            server: None,
+            server: Arc::default(),
             syncs: JoinSet::new(),
             reload: JoinSet::new(),
             has_watchdog: sd_notify::watchdog_enabled().is_some(),
@@ -72,7 +72,7 @@ impl Control {
         mut alarm: impl Alarm,
     ) -> Result<Status, Failure> {
         self.follow(prepared.accounts);
-        self.server = listen_on(prepared.listen, &self.fleet).await?;
+        listen_elsewhere(&self.server, prepared.listen, &self.fleet).await?;
         notify("READY=1");
         let stopped = self.fleet.stopped.clone();
         loop {
@@ -81,18 +81,16 @@ impl Control {
                 biased;
                 () = stopped.requested(1) => break,
                 Some(_) = self.syncs.join_next() => {}
-                Some(Ok((server, read))) = self.reload.join_next() => {
-                    self.server = server;
-                    self.go_on(read);
-                }
+                Some(Ok(read)) = self.reload.join_next() => self.go_on(read),
                 Some(()) = reloads.recv(), if self.reload.is_empty() => self.read_again(),
                 () = alarm.wait_until(next) => {}
             }
         }
         let terminal = self.terminal();
-        terminal.info(match self.syncs.is_empty() {
-            true => "told to end",
-            false => "told to end: the running sync archives what it has",
+        // A sync without a turn has not begun, or only its pings are under way.
+        terminal.info(match self.fleet.turns.available_permits() {
+            ACCOUNTS_AT_ONCE => "told to end",
+            _ => "told to end: the running sync archives what it has",
         });
         notify("STOPPING=1");
         // The server answers until all syncs have ended.
@@ -129,16 +127,12 @@ impl Control {
         if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&format!("RELOADING=1\n{now}"));
         }
-        let (fleet, arguments) = (Arc::clone(&self.fleet), self.arguments.clone());
-        let server = self.server.take();
+        let (fleet, server) = (Arc::clone(&self.fleet), Arc::clone(&self.server));
+        let arguments = self.arguments.clone();
         self.reload.spawn(async move {
-            match reloaded(&fleet, arguments).await {
-                Ok((context, Prepared { accounts, listen })) => {
-                    let (server, moved) = listen_elsewhere(server, listen, &fleet).await;
-                    (server, moved.map(|()| (context, accounts)))
-                }
-                Err(failure) => (server, Err(failure)),
-            }
+            let (context, prepared) = reloaded(&fleet, arguments).await?;
+            listen_elsewhere(&server, prepared.listen, &fleet).await?;
+            Ok((context, prepared.accounts))
         });
     }
 
@@ -158,18 +152,18 @@ impl Control {
     }
 
     /// Goes on with the known accounts, takes on new ones, and lets go of the others.
-    fn follow(&self, prepared: Vec<PreparedAccount>) {
+    fn follow(&self, setups: Vec<Setup>) {
         let (now, chance) = ((self.fleet.clock)(), self.fleet.chance);
         let mut known = lock(&self.fleet.accounts).clone();
-        let accounts = prepared.into_iter().map(|prepared| {
-            let name = prepared.setup.context.account();
+        let accounts = setups.into_iter().map(|setup| {
+            let name = setup.context.account();
             match known.iter().position(|it| lock(it).name() == name) {
                 Some(place) => {
                     let account = known.swap_remove(place);
-                    lock(&account).follow(prepared.setup, now, chance());
+                    lock(&account).follow(setup, now, chance());
                     account
                 }
-                None => Arc::new(Mutex::new(Account::new(prepared, now, chance()))),
+                None => Arc::new(Mutex::new(Account::new(setup, now, chance()))),
             }
         });
         let accounts = accounts.collect();
@@ -204,24 +198,27 @@ async fn reloaded(
 /// Moves the server to its new address. Frees the old address first, since the new one may be the same in other words.
 /// Listens on the old address again when the new one cannot be used.
 async fn listen_elsewhere(
-    server: Listening,
+    server: &AsyncMutex<Listening>,
     listen: Option<ListenAddress>,
     fleet: &Arc<Fleet>,
-) -> (Listening, Result<(), Failure>) {
+) -> Result<(), Failure> {
+    let mut server = server.lock().await;
     let before = server.as_ref().map(|(address, _)| address.clone());
     if listen == before {
-        return (server, Ok(()));
+        return Ok(());
     }
-    if let Some((_, server)) = server {
-        server.stop().await;
+    if let Some((_, old)) = server.take() {
+        old.stop().await;
     }
-    match listen_on(listen, fleet).await {
-        Ok(moved) => (moved, Ok(())),
-        Err(failure) => match listen_on(before, fleet).await {
-            Ok(server) => (server, Err(failure)),
-            Err(failure) => (None, Err(failure)),
-        },
+    let moved = listen_on(listen, fleet).await;
+    match moved {
+        Ok(moved) => *server = moved,
+        Err(failure) => {
+            *server = listen_on(before, fleet).await?;
+            return Err(failure);
+        }
     }
+    Ok(())
 }
 
 /// Starts the server for Prometheus and for browsers, if an address is configured.

@@ -120,7 +120,7 @@ fn notify(state: &str) {
 
 /// Logs the schedule and the next runs. Returns the path of the archive if there is one, which no sync may replace by a
 /// new one.
-fn announce(setup: &Setup, path: PathBuf, now: Timestamp) -> Option<PathBuf> {
+fn announce(setup: &Setup, now: Timestamp) -> Option<PathBuf> {
     let schedule = &setup.plan.schedule;
     let terminal = setup.context.terminal;
     let next = schedule.next_after(now);
@@ -128,7 +128,7 @@ fn announce(setup: &Setup, path: PathBuf, now: Timestamp) -> Option<PathBuf> {
         "archiver {} syncs {} to {} at {} in the time zone {}, next at {}",
         env!("CARGO_PKG_VERSION"),
         scope::in_words(&setup.settings.scope),
-        path.display(),
+        setup.path.display(),
         schedule.text,
         schedule.zone,
         next.map_or("no time".to_owned(), |next| next.to_string()),
@@ -136,11 +136,11 @@ fn announce(setup: &Setup, path: PathBuf, now: Timestamp) -> Option<PathBuf> {
     for tick in schedule.after(now).take(RUNS_ANNOUNCED) {
         terminal.detail(1, &format!("a run at {}", tick.in_zone(&schedule.zone)));
     }
-    if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&path) {
-        let path = path.display();
+    if let Err(archive::Error::Missing { .. }) = archive::expect_archive(&setup.path) {
+        let path = setup.path.display();
         let text = format!("there is no archive at {path} yet: the first sync starts a new one");
         terminal.info(&text);
         return None;
     }
-    Some(path)
+    Some(setup.path.clone())
 }

@@ -1,6 +1,6 @@
 //! The setup of a daemon, from flags and configuration. A reload makes a new one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use archiver::api::SharedPacer;
 use archiver::archive;
@@ -22,17 +22,9 @@ use crate::cli::runtime::side_by_side;
 
 /// All that a daemon needs to begin, or to go on after a reload.
 pub(super) struct Prepared {
-    pub(super) accounts: Vec<PreparedAccount>,
+    pub(super) accounts: Vec<Setup>,
     /// The address of the server, which is one for all accounts.
     pub(super) listen: Option<ListenAddress>,
-}
-
-pub(super) struct PreparedAccount {
-    pub(super) setup: Setup,
-    /// The path of the archive.
-    pub(super) path: PathBuf,
-    pub(super) figures: Figures,
-    can_sync: bool,
 }
 
 impl Prepared {
@@ -48,57 +40,22 @@ impl Prepared {
             let account = one.terminal.account;
             let setup = Setup::new(one, arguments, failing, now);
             setup.map_err(|failure| match account {
-                Some(account) => Failure {
-                    message: format!("{account}: {}", failure.message),
-                    ..failure
-                },
+                Some(account) => failure.about(account),
                 None => failure,
             })
         });
-        let setups = setups.collect::<Result<_, _>>()?;
+        let mut accounts = setups.collect::<Result<Vec<_>, _>>()?;
         let by_file = &context.config.file().monitoring.listen;
         let listen = Decided::of("monitoring.listen", &arguments.listen, by_file);
         let listen = listen.map(|it| it.parsed(context)).transpose()?;
-        let accounts = side_by_side(setups, |setup| PreparedAccount::new(setup, stopped));
-        let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if accounts.iter().any(|account| account.can_sync) {
-            Ok(Self { accounts, listen })
-        } else {
-            Err(Failure::failed("no account can be synced"))
+        let looks = side_by_side(accounts.iter_mut().collect(), |one: &mut Setup| {
+            one.look(stopped)
+        });
+        let can_sync = looks.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if !can_sync.contains(&true) {
+            return Err(Failure::failed("no account can be synced"));
         }
-    }
-}
-
-impl PreparedAccount {
-    /// Checks what a sync needs, and reads what is known. A failure of one of several accounts is told, and the others
-    /// go on.
-    fn new(setup: Setup, stopped: &Cancellation) -> Result<Self, Failure> {
-        let context = &setup.context;
-        let path = context.archive_path()?;
-        let checked = check(context, &path, stopped);
-        let can_sync = checked.is_ok();
-        match checked {
-            Err(failure) if context.is_one_of_several() => context.terminal.failure(&failure),
-            checked => checked?,
-        }
-        let figures = monitoring::read_figures(context, Figures::default(), stopped);
-        Ok(Self {
-            figures: figures.unwrap_or_default(),
-            path,
-            can_sync,
-            setup,
-        })
-    }
-}
-
-/// Checks for a token, and that a file in the place of the archive is one.
-fn check(context: &Context, path: &Path, stopped: &Cancellation) -> Result<(), Failure> {
-    context.token(stopped)?;
-    match archive::expect_archive(path) {
-        Err(archive::Error::Missing { .. }) => Ok(()),
-        Err(error) if error.is_unusable_archive() => Err(error.into()),
-        // The first sync reports other problems.
-        Ok(()) | Err(_) => Ok(()),
+        Ok(Self { accounts, listen })
     }
 }
 
@@ -110,6 +67,10 @@ pub(super) struct Setup {
     pub(super) monitoring: Monitoring,
     /// Shared by all syncs, because the limits of the API continue from one sync to the next.
     pub(super) pacer: SharedPacer,
+    /// The path of the archive.
+    pub(super) path: PathBuf,
+    /// The figures of the archive when it was set up.
+    pub(super) figures: Figures,
     /// The longest age of the last complete sync at which the archive counts as fresh, in seconds.
     pub(super) max_age_seconds: i64,
 }
@@ -139,24 +100,50 @@ impl Setup {
             monitoring: Monitoring::new(&context, &arguments.monitoring, failing)?,
             max_age_seconds: max_age,
             pacer: SharedPacer::new(attempt::pace(&context)),
+            path: context.archive_path()?,
+            figures: Figures::default(),
             plan,
             context,
         })
+    }
+
+    /// Checks what a sync needs, and reads what is known. Returns false for a failure of one of several accounts, which
+    /// is told.
+    fn look(&mut self, stopped: &Cancellation) -> Result<bool, Failure> {
+        let context = &self.context;
+        let checked = self.check(stopped);
+        let can_sync = checked.is_ok();
+        match checked {
+            Err(failure) if context.is_one_of_several() => context.terminal.failure(&failure),
+            checked => checked?,
+        }
+        let figures = monitoring::read_figures(context, Figures::default(), stopped);
+        self.figures = figures.unwrap_or_default();
+        Ok(can_sync)
+    }
+
+    /// Checks for a token, and that a file in the place of the archive is one.
+    fn check(&self, stopped: &Cancellation) -> Result<(), Failure> {
+        self.context.token(stopped)?;
+        match archive::expect_archive(&self.path) {
+            Err(archive::Error::Missing { .. }) => Ok(()),
+            Err(error) if error.is_unusable_archive() => Err(error.into()),
+            // The first sync reports other problems.
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
 fn plan(context: &Context, arguments: &Arguments, now: Timestamp) -> Result<Plan, Failure> {
     let file = &context.config.file().schedule;
-    let zone = match Decided::of("schedule.timezone", &arguments.timezone, &file.timezone) {
-        Some(zone) => zone.parsed(context)?,
-        None => Zone::utc(),
-    };
+    let zone = Decided::of("schedule.timezone", &arguments.timezone, &file.timezone);
+    let zone: Option<Zone> = zone.map(|it| it.parsed(context)).transpose()?;
     let Some(cron) = Decided::of("schedule.cron", &arguments.cron, &file.cron) else {
         return Err(Failure::usage("no schedule is configured").with_hint(
             "use --cron, such as --cron @hourly, or set `cron` under [schedule] in the configuration",
         ));
     };
-    let schedule = Schedule::new(cron.text, zone, now)
+    let schedule = Schedule::new(cron.text, zone.unwrap_or_default(), now)
         .map_err(|error| cron.refused(context, &error).with_hint(error.hint))?;
     match Decided::of("schedule.jitter", &arguments.jitter, &file.jitter) {
         Some(jitter) => Plan::new(schedule, jitter.duration_seconds(context)?, now)

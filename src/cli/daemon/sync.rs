@@ -12,12 +12,11 @@ use tokio::runtime::Handle;
 
 use super::accounts::{Account, Fleet};
 use super::setup::Setup;
-use crate::cli::attempt::{self, Attempt, Done, Verdict};
+use crate::cli::attempt::{self, Attempt};
 use crate::cli::exit::{Failure, Status};
-use crate::cli::monitoring::{self, Begun};
+use crate::cli::monitoring::{self, Ended};
 use crate::cli::progress::Progress;
 use crate::cli::runtime::cannot_start;
-use crate::cli::summary;
 use crate::cli::terminal::Terminal;
 
 /// The time for the last pings when the daemon ends.
@@ -45,7 +44,7 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     drop(turn);
     let ended = ended.inspect_err(|failure| terminal.failure(failure));
     let failed = Ending::Failed { not_before: None };
-    let ending = ended.as_ref().map_or(failed, Ended::ending);
+    let ending = ended.as_ref().map_or(failed, ending);
     if let Ok(ended) = ended {
         ping(&fleet, &account, &setup, ended).await;
     }
@@ -53,14 +52,18 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     // A reload may have removed the account meanwhile.
     if lock(&fleet.accounts).iter().any(is_same) {
         lock(&account).end(ending, (fleet.clock)(), (fleet.chance)());
+        // Only now the file tells of no running sync.
+        let file = lock(&account).setup.monitoring.metrics_file.clone();
+        if let Some(path) = file {
+            fleet.write_metrics(terminal, &path);
+        }
     }
 }
 
 /// Sends the pings for the end of a sync.
-async fn ping(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, ended: Ended) {
-    let pings = (setup.monitoring).end(ended.begun, &ended.verdict, &ended.words, ended.is_stopped);
+async fn ping(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, mut ended: Ended) {
     tokio::select! {
-        errors = pings => for error in errors {
+        errors = setup.monitoring.end(&mut ended) => for error in errors {
             let failed = &mut lock(account).daemon.pings_failed;
             *failed = failed.map(|failed| failed + 1);
             setup.context.terminal.warning(&error.to_string());
@@ -75,12 +78,10 @@ async fn ping(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, ended: End
 
 /// Syncs, on this thread.
 fn sync_once(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, runtime: &Handle) -> Ended {
-    let context = &setup.context;
-    let progress = Progress::new(context.terminal);
-    let path = context.archive_path().unwrap_or_default();
-    let has_seen = || lock(account).archive.as_ref() == Some(&path);
+    let progress = Progress::new(setup.context.terminal);
+    let has_seen = || lock(account).archive.as_ref() == Some(&setup.path);
     let attempt = Attempt {
-        context,
+        context: &setup.context,
         progress: &progress,
         settings: setup.settings.clone(),
         pacer: setup.pacer.clone(),
@@ -88,101 +89,68 @@ fn sync_once(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, runtime: &H
         must_exist: has_seen(),
         cancellation: &fleet.stopped,
     };
-    let mut begun = None;
-    let outcome = attempt.perform(runtime, || {
-        lock(account).archive = Some(path.clone());
-        begun = setup.monitoring.begin(runtime);
+    let mut ended = setup.monitoring.perform(attempt, runtime, || {
+        lock(account).archive = Some(setup.path.clone());
     });
-    let ended = Ended {
-        verdict: attempt::verdict(&outcome),
-        words: outcome.as_ref().map(in_words).unwrap_or_default(),
-        is_stopped: fleet.stopped.is_requested(),
-        report: outcome.ok().map(|done| done.report),
-        begun,
-    };
-    ended.say(progress.terminal());
-    let is_gone = has_seen() && archive::expect_archive(&path).is_err();
-    lock(account).is_archive_gone = is_gone;
-    lock(account).daemon.is_token_refused = ended.status() == Status::Unauthorized;
-    record(fleet, account, setup);
+    if let Some(done) = &ended.done {
+        ended.words += &format!("; took {} s", done.summary.seconds);
+    }
+    say(&ended, progress.terminal());
+    let is_gone = has_seen() && archive::expect_archive(&setup.path).is_err();
+    let before = lock(account).figures.clone();
+    let figures = monitoring::read_figures(&setup.context, before, &fleet.stopped);
+    let mut account = lock(account);
+    account.daemon.is_token_refused = attempt::status_of(&ended.verdict) == Status::Unauthorized;
+    // A reload may have chosen another archive meanwhile.
+    if account.setup.path == setup.path {
+        account.is_archive_gone = is_gone;
+        if let Some(figures) = figures {
+            account.figures = figures;
+        }
+    }
     ended
 }
 
-/// Reads the figures of the archive, and writes them to the file of metrics.
-fn record(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup) {
-    let before = lock(account).figures.clone();
-    let read = monitoring::read_figures(&setup.context, before, &fleet.stopped);
-    if let Some(figures) = read {
-        lock(account).figures = figures;
-    }
-    if let Some(path) = &setup.monitoring.metrics_file {
-        fleet.write_metrics(&setup.context, path);
-    }
-}
-
-/// The result and the duration of a sync.
-fn in_words(done: &Done) -> String {
-    let words = summary::in_words(&done.report);
-    format!("{words}; took {} s", done.summary.seconds)
-}
-
-/// The end of a sync.
-struct Ended {
-    verdict: Verdict,
-    /// The result in words; empty when the sync could not begin.
-    words: String,
-    /// True when the daemon was told to stop.
-    is_stopped: bool,
-    report: Option<Report>,
-    begun: Option<Begun>,
-}
-
-impl Ended {
-    /// Logs the end.
-    fn say(&self, terminal: Terminal) {
-        let words = self.words.as_str();
-        match &self.verdict {
-            Ok(()) => terminal.info(words),
-            Err(failure) if failure.status == Status::Locked => {
-                let text = format!("this tick is left to another sync: {}", failure.message);
-                terminal.warning(&text);
+/// Logs the end of a sync.
+fn say(ended: &Ended, terminal: Terminal) {
+    let words = ended.words.as_str();
+    match &ended.verdict {
+        Ok(()) => terminal.info(words),
+        Err(failure) if failure.status == Status::Locked => {
+            let text = format!("this tick is left to another sync: {}", failure.message);
+            terminal.warning(&text);
+        }
+        Err(failure) if ended.is_stopped && words.is_empty() => terminal.info(&failure.message),
+        Err(_) if ended.is_stopped => {
+            terminal.info(&format!("{words}; the next sync continues from there"));
+        }
+        Err(failure) => {
+            if !words.is_empty() {
+                terminal.info(words);
             }
-            Err(failure) if self.is_stopped && words.is_empty() => terminal.info(&failure.message),
-            Err(_) if self.is_stopped => {
-                terminal.info(&format!("{words}; the next sync continues from there"));
-            }
-            Err(failure) => {
-                if !words.is_empty() {
-                    terminal.info(words);
-                }
-                terminal.failure(failure);
-            }
+            terminal.failure(failure);
         }
     }
+}
 
-    fn status(&self) -> Status {
-        let failure = self.verdict.as_ref().err();
-        failure.map_or(Status::Done, |failure| failure.status)
-    }
-
-    /// The consequence for the next sync.
-    fn ending(&self) -> Ending {
-        let errors = || self.report.iter().flat_map(Report::errors);
-        // An unknown droplet stays unknown in a minute: do not retry soon.
-        let is_unknown = errors().next().is_some() && errors().all(api::Error::is_not_found);
-        match self.status() {
-            _ if self.is_stopped => Ending::Settled,
-            Status::Done | Status::Locked => Ending::Settled,
-            Status::Unauthorized | Status::Usage | Status::UnusableArchive => Ending::Hopeless,
-            _ if is_unknown => Ending::Hopeless,
-            _ => {
-                let limits = errors().filter_map(|error| match error.kind {
-                    ErrorKind::RateLimited { until } => Some(until),
-                    _ => None,
-                });
-                Ending::Failed {
-                    not_before: limits.max(),
-                }
+/// The consequence of a sync for the next one.
+fn ending(ended: &Ended) -> Ending {
+    let report = ended.done.as_ref().map(|done| &done.report);
+    let errors = || report.into_iter().flat_map(Report::errors);
+    // An unknown droplet stays unknown in a minute: do not retry soon.
+    let is_unknown = errors().next().is_some() && errors().all(api::Error::is_not_found);
+    match attempt::status_of(&ended.verdict) {
+        _ if ended.is_stopped => Ending::Settled,
+        Status::Done | Status::Locked => Ending::Settled,
+        Status::Unauthorized | Status::Usage | Status::UnusableArchive => Ending::Hopeless,
+        _ if is_unknown => Ending::Hopeless,
+        _ => {
+            let limits = errors().filter_map(|error| match error.kind {
+                ErrorKind::RateLimited { until } => Some(until),
+                _ => None,
+            });
+            Ending::Failed {
+                not_before: limits.max(),
             }
         }
     }
@@ -197,19 +165,15 @@ mod tests {
         for (status, is_failure) in [(Status::KeptLocked, true), (Status::Locked, false)] {
             assert_eq!(status.code(), 5);
             let ended = Ended {
-                verdict: Err(Failure {
-                    status,
-                    ..Failure::usage("")
-                }),
+                verdict: Err(Failure::new(status, "")),
                 words: String::new(),
                 is_stopped: false,
-                report: None,
+                done: None,
                 begun: None,
             };
-            let failed = matches!(ended.ending(), Ending::Failed { not_before: None });
+            let failed = matches!(ending(&ended), Ending::Failed { not_before: None });
             assert_eq!(failed, is_failure);
-            let told = monitoring::signal(&ended.verdict, false);
-            assert_eq!(told.is_some(), is_failure);
+            assert_eq!(ended.signal().is_some(), is_failure);
         }
     }
 }

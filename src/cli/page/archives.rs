@@ -108,18 +108,13 @@ impl Page<'_> {
         measure: Measure,
     ) -> Result<Kept, Failure> {
         let question = Question::new(by.to_vec(), self.arguments.tz.clone(), measure);
-        let mut all: Option<Counts> = None;
+        let mut all = Counts::default();
         for archive in self.each() {
-            let filter = archive.known(filter);
-            let mut counts =
-                Counts::read(&archive.connection, (&filter, self.now), &question, None)?;
-            if let Some(others) = all {
-                counts.add(others);
-            }
-            all = Some(counts);
+            let asked = (&archive.known(filter), self.now);
+            all.add(Counts::read(&archive.connection, asked, &question, None)?);
         }
         let mut kept = Kept::default();
-        all.map_or(Ok(()), |all| all.write(&question, &mut kept))?;
+        all.write(&question, &mut kept)?;
         Ok(kept)
     }
 
@@ -131,31 +126,26 @@ impl Page<'_> {
         since: Option<Timestamp>,
     ) -> Result<Kept, Failure> {
         let report = self.library.get(name)?;
+        let window = since.map(|since| [("since", since), ("until", self.window.until)]);
+        let texts = window.into_iter().flatten();
+        let texts: BTreeMap<_, _> = texts
+            .map(|(name, time)| (name.to_owned(), time.to_string()))
+            .collect();
         let mut kept = Kept::default();
         for archive in self.each() {
             let droplets = droplets(archive);
             if droplets.as_ref().is_some_and(Vec::is_empty) {
                 continue;
             }
-            let mut written = BTreeMap::new();
-            let mut set = |name: &str, value| written.insert(name.to_owned(), value);
-            if let Some(since) = since {
-                set("since", since.to_string());
-                set("until", self.window.until.to_string());
-            }
-            if let Some(droplets) = droplets {
-                set("droplet", report_digest::ids_text(&droplets));
-            }
-            let connection = &archive.connection;
             let context = report::Context {
-                connection,
+                connection: &archive.connection,
                 now: self.now,
                 zone: &self.arguments.tz,
                 narrow: &|filter| filter,
             };
-            let bound = report.bind(&written, &context)?;
+            let (about, texts) = (droplets.as_deref(), texts.clone());
             let mut answer = Kept::default();
-            report::run(connection, report, &bound, &mut answer)?;
+            report_digest::run_about(about, report, &context, texts, &mut answer)?;
             kept.add(answer, archive.account);
         }
         Ok(kept)

@@ -7,10 +7,8 @@
 //! Labels are outcomes and the like, never droplets or scopes, so that a large account has no more series than a small
 //! one. Where accounts are configured, each has its own series.
 //!
-//! `totals` adds up the log of syncs, each row once. This file also reads the present content of the archive. Millions
-//! of actions are not counted for each request: the number is as of the last sync that may have archived some. All
-//! other numbers come from small tables and the small index of actions in progress. `text` names and explains all
-//! metrics.
+//! `totals` adds up the log of syncs, each row once. This file also reads the present content of the archive, once after
+//! each sync and not for each request. `text` names and explains all metrics.
 
 mod text;
 mod totals;
@@ -37,7 +35,7 @@ pub struct Figures {
 /// The content of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holdings {
-    /// The number of actions at the end of the last sync that may have archived some.
+    /// The number of actions.
     pub actions: u64,
     /// Actions that were in progress when last seen.
     pub open_actions: u64,
@@ -85,13 +83,8 @@ impl Figures {
         // All statements see the same state, even while a sync writes.
         let tx = connection.unchecked_transaction()?;
         let mut totals = self.totals.clone();
-        let may_have_archived = totals.update(&tx)?;
-        let counted = self.holdings.as_ref().map(|holdings| holdings.actions);
-        let actions = match counted.filter(|_| !may_have_archived) {
-            Some(actions) => actions,
-            None => count(&tx, ACTIONS)?,
-        };
-        let holdings = Holdings::read(&tx, actions, totals.scope())?;
+        totals.update(&tx)?;
+        let holdings = Holdings::read(&tx, totals.scope())?;
         *self = Self {
             totals,
             holdings: Some(holdings),
@@ -101,13 +94,13 @@ impl Figures {
 }
 
 impl Holdings {
-    fn read(connection: &Connection, actions: u64, scope: &str) -> Result<Self, query::Error> {
+    fn read(connection: &Connection, scope: &str) -> Result<Self, query::Error> {
         let mut open = connection.prepare_cached(OPEN)?;
         let (open_actions, oldest): (i64, Option<String>) =
             open.query_row([], |row| row.try_into())?;
         let listings = status::listings_of_scope(connection, scope)?;
         Ok(Self {
-            actions,
+            actions: count(connection, ACTIONS)?,
             open_actions: open_actions.unsigned_abs(),
             oldest_open_at: oldest.and_then(|text| text.parse().ok()),
             listings: ListingFigures::of(&listings),
@@ -150,14 +143,14 @@ fn count(connection: &Connection, sql: &str) -> rusqlite::Result<u64> {
 }
 
 /// An archive, and the daemon that keeps it.
-#[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+#[derive(Clone, Debug)]
+pub struct Source {
     /// The account, which becomes a label of each metric.
     pub account: Option<AccountName>,
     /// The numbers of the archive.
-    pub figures: &'a Figures,
+    pub figures: Figures,
     /// The state of the daemon, if there is one.
-    pub daemon: Option<&'a DaemonFigures>,
+    pub daemon: Option<DaemonFigures>,
 }
 
 /// The state of a daemon.

@@ -51,7 +51,7 @@ gauge archiver_token_refused 1 if the API refused the token the last time, else 
 ///
 /// A file, which stays the same until the next sync, must not have ages.
 #[must_use]
-pub fn text(sources: &[Source<'_>], now: Timestamp, has_ages: bool) -> String {
+pub fn text(sources: &[Source], now: Timestamp, has_ages: bool) -> String {
     let mut all = Samples::default();
     for source in sources {
         all.account = source.account;
@@ -59,7 +59,7 @@ pub fn text(sources: &[Source<'_>], now: Timestamp, has_ages: bool) -> String {
         if let Some(holdings) = &source.figures.holdings {
             all.add_holdings(holdings);
         }
-        if let Some(daemon) = source.daemon {
+        if let Some(daemon) = &source.daemon {
             all.add_daemon(daemon);
         }
     }
@@ -104,7 +104,7 @@ impl Samples {
         let started_at = totals.last_run.and_then(|last| last.started_at);
         self.time("archiver_last_run_timestamp_seconds", started_at);
         for ending in ENDINGS {
-            let label = ("outcome", ending.as_str());
+            let label = &[("outcome", ending.as_str())];
             if let Some(last) = totals.last_run {
                 let is_last = u8::from(last.ending == ending);
                 self.add("archiver_last_run_outcome", "", label, is_last);
@@ -113,11 +113,11 @@ impl Samples {
         }
         let (durations, name) = (&totals.durations, "archiver_run_duration_seconds");
         for (bound, count) in durations.cumulative() {
-            self.add(name, "_bucket", ("le", &bound.to_string()), count);
+            self.add(name, "_bucket", &[("le", &bound.to_string())], count);
         }
-        self.add(name, "_bucket", ("le", "+Inf"), durations.count());
-        self.add(name, "_sum", NO_LABEL, durations.sum_seconds);
-        self.add(name, "_count", NO_LABEL, durations.count());
+        self.add(name, "_bucket", &[("le", "+Inf")], durations.count);
+        self.add(name, "_sum", &[], durations.sum_seconds);
+        self.add(name, "_count", &[], durations.count);
         let remaining = totals.quota.map(|quota| quota.remaining);
         self.number("archiver_requests_left", remaining);
         let quota_at = totals.quota.and_then(|quota| quota.at);
@@ -163,7 +163,7 @@ impl Samples {
             ("made_up", ticks.made_up),
             ("retry", ticks.retry),
         ] {
-            self.add("archiver_ticks_total", "", ("result", result), count);
+            self.add("archiver_ticks_total", "", &[("result", result)], count);
         }
         self.time("archiver_next_tick_timestamp_seconds", daemon.next_tick_at);
         let running_since = daemon.running_since;
@@ -180,7 +180,7 @@ impl Samples {
     /// Adds a number, or nothing when it is unknown.
     fn number(&mut self, metric: &'static str, number: Option<impl Display>) {
         if let Some(number) = number {
-            self.add(metric, "", NO_LABEL, number);
+            self.add(metric, "", &[], number);
         }
     }
 
@@ -188,18 +188,17 @@ impl Samples {
         self.number(metric, time.map(Timestamp::epoch_seconds));
     }
 
-    /// Adds a sample of the part of a metric with this suffix, and with a label unless the name of the label is empty.
+    /// Adds a sample of the part of a metric with this suffix.
     fn add(
         &mut self,
         metric: &'static str,
         suffix: &str,
-        label: (&str, &str),
+        labels: &[(&str, &str)],
         number: impl Display,
     ) {
         let account = self.account.as_ref().map(|it| ("account", it.as_str()));
-        let labels = account.into_iter().chain([label]);
-        let labels = labels.filter(|(name, _)| !name.is_empty());
-        let labels: Vec<_> = labels
+        let labels: Vec<_> = (account.iter())
+            .chain(labels)
             .map(|(name, value)| format!("{name}=\"{value}\""))
             .collect();
         let labels = match labels.as_slice() {
@@ -211,9 +210,6 @@ impl Samples {
     }
 }
 
-/// Stands for the label of a sample without one.
-const NO_LABEL: (&str, &str) = ("", "");
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,7 +218,7 @@ mod tests {
     fn written(figures: &Figures, accounts: &[Option<&str>]) -> String {
         let sources = accounts.iter().map(|account| Source {
             account: account.map(|name| name.parse().unwrap()),
-            figures,
+            figures: figures.clone(),
             daemon: None,
         });
         let now = "2026-01-01T00:00:00Z".parse().unwrap();

@@ -84,36 +84,31 @@ pub(super) const STARTED_AT: &str = "SELECT started_at FROM sync_runs WHERE id =
 
 impl Totals {
     /// Adds the syncs that were settled since the last update. Starts from the beginning when this is another archive
-    /// than before. Returns true when one of them archived actions, or may have done so without recording it.
+    /// than before.
     ///
     /// # Errors
-    /// When the archive cannot be read. The totals then stay as they were.
-    pub fn update(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
-        let is_known = self.is_of(connection)?;
-        let mut totals = if is_known {
-            self.clone()
-        } else {
-            Self::default()
-        };
-        let mut may_have_archived = !is_known;
+    /// When the archive cannot be read. A part of it may have been added then.
+    pub(super) fn update(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if !self.is_of(connection)? {
+            *self = Self::default();
+        }
         let last = connection
             .prepare_cached(LAST)?
             .query_row([], |row| Ok((row.get("id")?, row.get("scope")?)))
             .optional()?;
         let (last, scope): (Option<RunId>, _) = last.unzip();
-        totals.scope = scope;
+        self.scope = scope;
         let mut statement = connection.prepare_cached(RUNS)?;
-        let after = totals.settled.as_ref().map_or(RunId::MIN, |(id, _)| *id);
+        let after = self.settled.as_ref().map_or(RunId::MIN, |(id, _)| *id);
         let mut rows = statement.query(named_params! { ":after": after })?;
         while let Some(row) = rows.next()? {
             let id = row.get("id")?;
             let outcome: Option<String> = row.get("outcome")?;
             if outcome.is_some() || last != Some(id) {
-                may_have_archived |= totals.add(id, outcome.as_deref(), row)?;
+                self.add(id, outcome.as_deref(), row)?;
             }
         }
-        *self = totals;
-        Ok(may_have_archived)
+        Ok(())
     }
 
     /// The number of syncs with this ending.
@@ -149,14 +144,13 @@ impl Totals {
         Ok(found.as_ref() == Some(started_at))
     }
 
-    /// Adds a row of the log. Returns true when the sync archived actions, or may have.
-    fn add(&mut self, id: RunId, outcome: Option<&str>, row: &Row<'_>) -> rusqlite::Result<bool> {
+    /// Adds a row of the log.
+    fn add(&mut self, id: RunId, outcome: Option<&str>, row: &Row<'_>) -> rusqlite::Result<()> {
         // archiver never writes a negative count, but a file may hold one.
         let count = |name: &str| {
             let number: Option<i64> = row.get(name)?;
             Ok::<_, rusqlite::Error>(number.and_then(|number| u64::try_from(number).ok()))
         };
-        let inserted_before = self.inserted;
         for (sum, name) in [
             (&mut self.inserted, "inserted"),
             (&mut self.updated, "updated"),
@@ -190,47 +184,37 @@ impl Totals {
             self.complete.insert(row.get("scope")?, (id, started_at));
         }
         self.settled = Some((id, started));
-        // A failed sync may have failed to write after some pages, and then records none of them.
-        let is_unsure = matches!(ending, RunState::Killed | RunState::Failed);
-        Ok(is_unsure || self.inserted > inserted_before)
+        Ok(())
     }
 }
 
 /// Seconds, counted in buckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// The counts between two bounds. The last one has no upper bound.
-    counts: [u64; Self::BOUNDS.len() + 1],
+    /// The number of durations up to each bound.
+    cumulative: [u64; Self::BOUNDS.len()],
+    /// The number of all durations.
+    pub count: u64,
     /// The sum of the durations, in seconds.
     pub sum_seconds: u64,
 }
 
 impl Histogram {
-    /// The upper bound of each bucket but the last one, in seconds.
+    /// The bounds, in seconds.
     pub const BOUNDS: [u64; 12] = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
     /// Counts one duration.
     pub(super) fn add(&mut self, seconds: u64) {
-        let bucket = Self::BOUNDS.partition_point(|bound| *bound < seconds);
-        if let Some(count) = self.counts.get_mut(bucket) {
-            *count += 1;
+        for (bound, count) in Self::BOUNDS.iter().zip(&mut self.cumulative) {
+            *count += u64::from(seconds <= *bound);
         }
+        self.count += 1;
         self.sum_seconds = self.sum_seconds.saturating_add(seconds);
     }
 
-    /// The number of durations.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
     /// Each bound, in seconds, and the number of durations up to it.
-    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let bounds = Self::BOUNDS.into_iter();
-        bounds.zip(&self.counts).scan(0, |sum, (bound, count)| {
-            *sum += count;
-            Some((bound, *sum))
-        })
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
+        Self::BOUNDS.into_iter().zip(self.cumulative)
     }
 }
 
@@ -262,7 +246,7 @@ mod tests {
                 (7_200, 7),
             ]
         );
-        assert_eq!((histogram.count(), histogram.sum_seconds), (9, 1_014_528));
+        assert_eq!((histogram.count, histogram.sum_seconds), (9, 1_014_528));
     }
 
     #[test]
@@ -270,7 +254,7 @@ mod tests {
         let mut histogram = Histogram::default();
         histogram.add(u64::MAX);
         histogram.add(u64::MAX);
-        assert_eq!((histogram.count(), histogram.sum_seconds), (2, u64::MAX));
+        assert_eq!((histogram.count, histogram.sum_seconds), (2, u64::MAX));
     }
 
     #[test]

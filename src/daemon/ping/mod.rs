@@ -59,7 +59,7 @@ const LIMITS: Limits = Limits {
 const ATTEMPTS: u32 = 3;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// healthchecks.io keeps 100 kB. A summary has a few hundred bytes, but its list of missing parts may be long.
-const MOST_BODY_BYTES: usize = 10_000;
+const MOST_BODY_CHARACTERS: usize = 10_000;
 /// The part of an answer that is read: longer than all answers that matter.
 const MOST_ANSWER_BYTES: usize = 64;
 
@@ -93,7 +93,7 @@ impl Pinger {
         })
     }
 
-    /// Reports an event of `run`, with the first 10,000 bytes of a text.
+    /// Reports an event of `run`, with the first 10,000 characters of a text.
     ///
     /// # Errors
     /// When the ping does not arrive within ten seconds, or is refused.
@@ -119,7 +119,7 @@ impl Pinger {
             .client
             .post(url.clone())
             .header(CONTENT_TYPE, "text/plain; charset=utf-8")
-            .body(first_bytes(body, MOST_BODY_BYTES).to_owned());
+            .body(body.chars().take(MOST_BODY_CHARACTERS).collect::<String>());
         let answer = request.send().await;
         let answer = answer.map_err(|error| (words(&error.without_url()), true))?;
         let status = answer.status();
@@ -150,15 +150,6 @@ async fn beginning(mut answer: Response) -> Vec<u8> {
     bytes
 }
 
-/// The longest start of a text that fits into `most` bytes.
-fn first_bytes(text: &str, most: usize) -> &str {
-    let mut end = most.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 /// An error and its causes.
 fn words(error: &reqwest::Error) -> String {
     let mut words = error.to_string();
@@ -173,13 +164,6 @@ fn words(error: &reqwest::Error) -> String {
 /// The ping URL of a check. Only its scheme and host are shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PingUrl(Url);
-
-/// An invalid ping URL. The message does not repeat it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid ping URL: {reason}; an example is https://hc-ping.com/your-uuid")]
-pub struct UrlError {
-    reason: &'static str,
-}
 
 impl PingUrl {
     /// True when the host is this machine.
@@ -214,10 +198,14 @@ impl PingUrl {
 }
 
 impl FromStr for PingUrl {
-    type Err = UrlError;
+    /// The message does not repeat the text.
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        let refused = |reason| Err(UrlError { reason });
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = |reason| {
+            let example = "an example is https://hc-ping.com/your-uuid";
+            Err(format!("not a valid ping URL: {reason}; {example}"))
+        };
         let Ok(url) = Url::parse(text.trim()) else {
             return refused("it must be a complete URL");
         };

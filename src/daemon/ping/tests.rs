@@ -186,13 +186,13 @@ async fn a_long_body_is_cut_between_characters() {
     send(
         &check.url,
         Signal::Failure,
-        &format!("x{}", "ä".repeat(9_000)),
+        &format!("x{}", "ä".repeat(90_000)),
     )
     .await
     .unwrap();
     let request = check.requests.recv().unwrap();
     assert!(
-        request.contains("content-length: 9999\r\n"),
+        request.contains("content-length: 19999\r\n"),
         "{request:.400}"
     );
 }

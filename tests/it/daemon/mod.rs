@@ -37,6 +37,7 @@ fn sandbox() -> Sandbox {
 const UNPACED: &str =
     "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
 const EVERY_SECOND: &str = "* * * * * *";
+const NEVER: &str = "0 0 1 1 *";
 
 /// The number of output lines that hold this text.
 fn lines(said: &str, text: &str) -> usize {

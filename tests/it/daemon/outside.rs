@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use super::{EVERY_SECOND, end, sandbox, until_said};
+use super::{EVERY_SECOND, NEVER, end, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, SOON, until};
@@ -75,7 +75,7 @@ fn systemd_hears_that_it_is_ready_alive_what_it_does_and_that_it_ends() {
     socket
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
-    let mut command = sandbox.daemon_command(&cloud, &["--cron", "0 0 1 1 *"]);
+    let mut command = sandbox.daemon_command(&cloud, &["--cron", NEVER]);
     command
         .env("NOTIFY_SOCKET", &path)
         .env("WATCHDOG_USEC", "1000000");
@@ -140,7 +140,7 @@ fn an_archive_that_is_not_fresh_is_not_ready() {
     let sandbox = sandbox();
     let flags = [
         "--cron",
-        "0 0 1 1 *",
+        NEVER,
         "--listen",
         "127.0.0.1:0",
         "--max-age",
@@ -188,6 +188,21 @@ fn a_sync_from_cron_leaves_its_metrics_in_a_file() {
         .sync(&cloud, &["--metrics-file", nowhere.to_str().unwrap()])
         .exits(0)
         .says("warning: no metrics: cannot write ");
+}
+
+#[test]
+fn a_daemon_leaves_the_metrics_of_a_sync_that_has_ended_in_a_file() {
+    let cloud = settled_cloud(3, 450);
+    let sandbox = sandbox();
+    let path = sandbox.folder().join("archiver.prom");
+    let flags = ["--cron", NEVER, "--metrics-file", path.to_str().unwrap()];
+    let daemon = sandbox.start_daemon(&cloud, &flags);
+    until("the file is there", || path.exists());
+    let found = series(&fs::read_to_string(&path).unwrap());
+    assert_eq!(found["archiver_runs_total{outcome=\"complete\"}"], 1.0);
+    assert_eq!(found["archiver_sync_running"], 0.0);
+    assert!(!found.contains_key("archiver_sync_started_timestamp_seconds"));
+    end(daemon);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::{end, sandbox, until_said};
+use super::{NEVER, end, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::process::{Running, until};
 
@@ -35,7 +35,7 @@ fn without_a_file_handle_to_spare_it_waits_for_one() {
     let sandbox = sandbox();
     let script = format!("ulimit -n {MOST_FILES} && exec \"$0\" \"$@\"");
     let daemon = ["-c", &script, env!("CARGO_BIN_EXE_archiver"), "daemon"];
-    let flags = ["--cron", "0 0 1 1 *", "--listen", "127.0.0.1:0"];
+    let flags = ["--cron", NEVER, "--listen", "127.0.0.1:0"];
     let mut command = sandbox.command_of("sh", &[&daemon[..], &flags].concat());
     command
         .env("DIGITALOCEAN_API_URL", cloud.url())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EVERY_SECOND, end, lines, sandbox, until_said};
+use super::{EVERY_SECOND, NEVER, end, lines, sandbox, until_said};
 use crate::account::{cloud, settled_cloud};
 use crate::archive::Archive;
 use crate::asked::{hold_after, requests, until_held};
@@ -115,7 +115,7 @@ fn a_daemon_that_was_killed_goes_on_where_it_was_without_waiting_for_a_tick() {
     let cloud = settled_cloud(5, 3_000);
     hold_after(&cloud, 4);
     let sandbox = sandbox();
-    let flags = ["--cron", "0 0 1 1 *"];
+    let flags = ["--cron", NEVER];
     let daemon = sandbox.start_daemon(&cloud, &flags);
     until_held(&cloud, 4);
     daemon.kill();
@@ -201,7 +201,7 @@ fn an_archive_of_an_older_version_is_upgraded_by_the_first_sync() {
         .run(&["status"])
         .exits(6)
         .says("`archiver sync` upgrades it");
-    let daemon = sandbox.start_daemon(&cloud, &["--cron", "0 0 1 1 *", "--listen", "127.0.0.1:0"]);
+    let daemon = sandbox.start_daemon(&cloud, &["--cron", NEVER, "--listen", "127.0.0.1:0"]);
     until_said(&daemon, 1, ": complete: ");
     end(daemon);
     sandbox.archive().equals(&cloud);

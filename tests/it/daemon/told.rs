@@ -3,14 +3,14 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 
-use super::{EVERY_SECOND, UNPACED, end, lines, sandbox, until_said};
+use super::outside::{asked, series};
+use super::{EVERY_SECOND, NEVER, UNPACED, end, lines, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::asked::{hold_after, requests, until_held};
 use crate::cloud::{Fault, FaultRule};
-use crate::process::{SOON, until};
+use crate::process::{Running, SOON, until};
 use crate::sandbox::Sandbox;
 
-const NEVER: &str = "0 0 1 1 *";
 const TOO_SLOW: &str = "did not end in time";
 
 #[test]
@@ -45,6 +45,31 @@ fn told_to_end_between_two_syncs_it_ends() {
     let daemon = sandbox.start_daemon(&cloud, &["--cron", NEVER]);
     until_said(&daemon, 1, ": complete: ");
     end(daemon).says("told to end").says("ended");
+}
+
+/// Waits until the metrics count this many complete syncs.
+fn until_counted(daemon: &Running, complete: f64) {
+    until_said(daemon, 1, "metrics at ");
+    until("the complete syncs are counted", || {
+        let metrics = series(&asked(daemon, "/metrics").1);
+        metrics["archiver_runs_total{outcome=\"complete\"}"] == complete
+    });
+}
+
+#[test]
+fn told_to_end_while_only_a_ping_is_under_way_it_speaks_of_no_sync() {
+    let cloud = settled_cloud(3, 200);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/ping", silent.local_addr().unwrap());
+    let flags = ["--cron", NEVER, "--listen", "127.0.0.1:0", "--ping-url"];
+    let sandbox = sandbox();
+    let daemon = sandbox.start_daemon(&cloud, &[&flags[..], &[&url]].concat());
+    until_counted(&daemon, 1.0);
+    // The sync has ended when the server answers once more.
+    asked(&daemon, "/healthz");
+    end(daemon)
+        .says("told to end")
+        .never_says("the running sync");
 }
 
 #[test]
@@ -89,6 +114,27 @@ fn a_configuration_is_read_again_and_a_broken_one_is_not_followed() {
         "the configuration was read again; next sync at ",
     );
     until_said(&daemon, 3, ": complete: ");
+    end(daemon);
+}
+
+#[test]
+fn another_archive_in_the_configuration_is_measured_at_once() {
+    let cloud = settled_cloud(3, 450);
+    let sandbox = sandbox();
+    let write = |database: &str| {
+        let text = format!(
+            "database = '{database}'\n{UNPACED}[schedule]\ncron = '{NEVER}'\n[monitoring]\nlisten = '127.0.0.1:0'\n"
+        );
+        fs::write(sandbox.config_file(), text).unwrap();
+    };
+    write("one.db");
+    let mut command = sandbox.daemon_command(&cloud, &[]);
+    command.env_remove("ARCHIVER_DB");
+    let daemon = Running::start(command);
+    until_counted(&daemon, 1.0);
+    write("other.db");
+    daemon.signal("HUP");
+    until_counted(&daemon, 0.0);
     end(daemon);
 }
 

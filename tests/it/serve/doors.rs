@@ -135,6 +135,8 @@ fn a_value_is_a_value_whatever_it_looks_like() {
         ("/timeline/%ff.json", 400),
         ("/timeline/%c3%28.json", 400),
         ("/show/--help.json", 400),
+        ("/show/1.json", 400),
+        ("/show/1", 400),
         ("/last/--help.json", 200),
         ("/query.json?droplet=--db%3Dx", 400),
         ("/query.json?droplet=%00", 400),

@@ -1,4 +1,4 @@
-//! Proves that a second update does not read again: neither the log of syncs nor the actions.
+//! Proves that a second update does not read the log of syncs again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,7 +69,7 @@ fn steps(connection: &mut Connection, figures: &mut Figures) -> u64 {
 }
 
 #[test]
-fn looking_again_takes_as_long_in_an_archive_of_a_hundred_times_as_many_syncs_and_actions() {
+fn looking_again_takes_as_long_in_an_archive_of_a_hundred_times_as_many_syncs() {
     let steps = [(200, 1_000), (20_000, 100_000)].map(|(runs, actions)| {
         let mut connection = grown(runs, actions);
         let mut figures = Figures::default();
@@ -88,46 +88,4 @@ fn looking_again_takes_as_long_in_an_archive_of_a_hundred_times_as_many_syncs_an
     assert!(few.1 < few.2 && few.2 < 500, "{few:?}");
     // The counter does count.
     assert!(many.0 > 20_000, "{many:?}");
-}
-
-#[test]
-fn actions_are_not_counted_again_unless_a_sync_may_have_archived_some() {
-    let connection = grown(3, 1_000);
-    let mut figures = figures(&connection);
-    let mut counted = |connection: &Connection| {
-        figures.update(connection).unwrap();
-        figures.holdings.as_ref().unwrap().actions
-    };
-    // archiver never deletes actions; a new count would show it.
-    execute(&connection, "DELETE FROM actions WHERE id = 1");
-    assert_eq!(counted(&connection), 1_000);
-    for outcome in ["complete", "partial", "interrupted"] {
-        sync(&connection, 100, outcome);
-        assert_eq!(counted(&connection), 1_000, "{outcome}");
-    }
-    begin(&connection, "account", 200);
-    assert_eq!(counted(&connection), 1_000);
-    let end = End {
-        outcome: "interrupted",
-        seconds: 210,
-        inserted: 1,
-        ..End::default()
-    };
-    finish(&connection, &end);
-    assert_eq!(counted(&connection), 999);
-
-    execute(&connection, "DELETE FROM actions WHERE id = 2");
-    begin(&connection, "account", 300);
-    assert_eq!(counted(&connection), 999);
-    // The sync was killed, so its number of archived actions is unknown.
-    begin(&connection, "account", 400);
-    assert_eq!(counted(&connection), 998);
-    execute(&connection, "DELETE FROM actions WHERE id = 3");
-    let end = End {
-        outcome: "failed",
-        seconds: 410,
-        ..End::default()
-    };
-    finish(&connection, &end);
-    assert_eq!(counted(&connection), 997);
 }

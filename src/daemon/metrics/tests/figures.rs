@@ -139,4 +139,20 @@ fn figures_that_cannot_be_read_stay_as_they_were() {
     execute(&connection, "DROP TABLE listings");
     figures.update(&connection).unwrap_err();
     assert_eq!(figures, before);
+    let mut other = Connection::open_in_memory().unwrap();
+    figures.update(&other).unwrap_err();
+    assert_eq!(figures, before);
+    // A good row, and then one that cannot be read.
+    other = archive();
+    sync(&other, 0, "complete");
+    sync(&other, 100, "complete");
+    execute(&other, "ALTER TABLE sync_runs RENAME TO strict_runs");
+    execute(
+        &other,
+        "CREATE TABLE sync_runs AS SELECT * FROM strict_runs;
+         INSERT INTO sync_runs SELECT * FROM strict_runs WHERE id = 2;
+         UPDATE sync_runs SET id = 3, scope = x'00' WHERE rowid = 3",
+    );
+    figures.update(&other).unwrap_err();
+    assert_eq!(figures, before);
 }

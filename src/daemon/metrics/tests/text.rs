@@ -14,8 +14,8 @@ pub(super) fn text(
 ) -> String {
     let source = Source {
         account: None,
-        figures,
-        daemon,
+        figures: figures.clone(),
+        daemon: daemon.copied(),
     };
     super::super::text(&[source], now, has_ages)
 }
