@@ -13,14 +13,14 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Config;
-use super::error::{ACCOUNTS, Error};
+use super::error::{ACCOUNTS, Error, MOST_NAMED};
 use super::file::{Read, TOKEN};
 use super::settings::{Source, Sourced};
 use super::token::first_source;
 use crate::core::account::{ALL, AccountName, NameError};
 use crate::core::files::{has_other_names, is_same, resolved};
 use crate::core::secrets::{looks_like_token, shown_path};
-use crate::core::similar::{did_you_mean, nearest};
+use crate::core::similar::{did_you_mean, listed, nearest};
 
 /// An account, and its settings.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl Config {
             if !known.contains(&parsed) {
                 let near = nearest(name, known.iter().map(AccountName::as_str));
                 let meant = match near.is_empty() {
-                    true => listed(&known),
+                    true => format!("; the accounts are {}", listed(MOST_NAMED, &known)),
                     false => did_you_mean(&near),
                 };
                 return Err(Error::refused(
@@ -125,17 +125,12 @@ impl Config {
     #[must_use]
     pub fn account(&self, name: AccountName) -> Option<Account> {
         let own = self.file().accounts.get(name.as_str())?;
-        let is_own = |key: &&str| {
-            let key = format!("accounts.{name}.{key}");
-            self.read.lines.contains_key(&key)
-        };
         let config = Self {
             read: Read {
                 file: own.clone(),
                 lines: Arc::clone(&self.read.lines),
             },
             account: Some(name),
-            has_own_token: TOKEN.iter().any(is_own),
             environment: self.environment.clone(),
             path: self.path.clone(),
         };
@@ -186,17 +181,6 @@ pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> 
     }
     let mut groups = sources.into_iter().map(|(_, names)| names);
     Ok(groups.find(|names| names.len() > 1).unwrap_or_default())
-}
-
-/// The names of accounts, as the end of a message. Of many accounts, it has the first ones.
-fn listed(known: &BTreeSet<AccountName>) -> String {
-    const MOST: usize = 10;
-    let names = known.iter().take(MOST).map(ToString::to_string);
-    let names = names.collect::<Vec<_>>().join(", ");
-    match known.len().checked_sub(MOST) {
-        None | Some(0) => format!("; the accounts are {names}"),
-        Some(more) => format!("; the accounts are {names} and {more} more"),
-    }
 }
 
 #[cfg(test)]
