@@ -5,9 +5,8 @@
 //! that sets one key of these takes none from the top level. It never takes the `database`, because histories must not
 //! mix.
 
-use std::collections::BTreeSet;
-use std::fs::Metadata;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -18,7 +17,7 @@ use super::file::{Read, TOKEN};
 use super::settings::{Source, Sourced};
 use super::token::first_source;
 use crate::core::account::{ALL, AccountName, NameError};
-use crate::core::files::{has_other_names, is_same, resolved};
+use crate::core::files::resolved;
 use crate::core::secrets::{looks_like_token, shown_path};
 use crate::core::similar::{did_you_mean, listed, nearest};
 
@@ -139,24 +138,19 @@ impl Config {
 
     /// Refuses two accounts with the same archive. Their histories would mix.
     fn refuse_shared_archives(&self) -> Result<(), Error> {
-        let mut archives: Vec<(PathBuf, Option<Metadata>, AccountName)> = Vec::new();
+        let mut archives = BTreeMap::new();
         for Account { name, config } in self.accounts(self.account_names()) {
             let archive = config.configured_database()?.value;
-            let path = resolved(&archive);
             // Two names of one file (hard links) are two paths.
-            let linked = path.metadata().ok().filter(has_other_names);
-            let shared = archives.iter().find(|(other, other_linked, _)| {
-                let both = linked.as_ref().zip(other_linked.as_ref());
-                *other == path || both.is_some_and(|(one, other)| is_same(one, other))
-            });
-            if let Some((_, _, other)) = shared {
+            let file = archive.metadata().map(|it| (it.dev(), it.ino()));
+            let place = file.map_err(|_| resolved(&archive));
+            if let Some(other) = archives.insert(place, name) {
                 let archive = archive.display();
                 let message = format!(
                     "the accounts `{other}` and `{name}` have the same archive: {archive}; give each its own `database`"
                 );
                 return Err(self.problem_at(&format!("accounts.{name}"), message));
             }
-            archives.push((path, linked, name));
         }
         Ok(())
     }

@@ -178,12 +178,9 @@ impl Config {
     fn token_sources<'a>(&'a self, doctl_context: Option<&'a str>) -> Result<Sources<'a>, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
-        let is_own = |name: AccountName| {
-            let key = |key| format!("accounts.{name}.{key}");
-            TOKEN
-                .iter()
-                .any(|it| self.read.lines.contains_key(&key(it)))
-        };
+        let lines = &self.read.lines;
+        let is_set = |name, key| lines.contains_key(&format!("accounts.{name}.{key}"));
+        let is_own = |name: AccountName| TOKEN.iter().any(|key| is_set(name, *key));
         Ok(Sources {
             environment: &self.environment,
             flag: doctl_context,

@@ -193,7 +193,9 @@ fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
             column.width = column.bare_width;
         }
     }
-    while may_hide && hide_one(columns, limit) {}
+    if may_hide {
+        hide(columns, limit);
+    }
     while total(columns, usize::MAX) > limit {
         let flexible = columns
             .iter_mut()
@@ -216,17 +218,18 @@ fn total(columns: &[Column], shortest: usize) -> usize {
     shown().map(least).sum::<usize>() + gaps
 }
 
-/// Hides the column of the highest rank, the last one of several, if the line is too long. Returns true if it did.
-fn hide_one(columns: &mut [Column], limit: usize) -> bool {
-    let shown = columns.iter().filter(|column| !column.is_hidden);
-    let greatest = shown.clone().map(|column| column.rank).max().unwrap_or(0);
-    let shortest = if greatest > 0 { COMFORTABLE } else { NARROWEST };
-    if shown.count() < 2 || total(columns, shortest) <= limit {
-        return false;
+/// Hides columns until the line fits: those of the highest rank first, the last of several first. One column stays.
+fn hide(columns: &mut [Column], limit: usize) {
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|index| columns[*index].rank);
+    for index in order.into_iter().skip(1).rev() {
+        let is_important = columns[index].rank == 0;
+        let shortest = if is_important { NARROWEST } else { COMFORTABLE };
+        if total(columns, shortest) <= limit {
+            break;
+        }
+        columns[index].is_hidden = true;
     }
-    let mut last_first = columns.iter_mut().rev();
-    let hidden = last_first.find(|column| !column.is_hidden && column.rank == greatest);
-    hidden.map(|column| column.is_hidden = true).is_some()
 }
 
 /// `2020-07-20 19:37` for the time `2020-07-20T19:37:30Z`, and `12.5` for a share with its bar.

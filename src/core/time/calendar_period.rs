@@ -166,8 +166,9 @@ pub enum CalendarUnit {
     Year,
 }
 
-/// A Monday at 00:00. Numbers of [`CalendarUnit::at`] are seconds from here.
-const MONDAY: DateTime = date(1970, 1, 5).at(0, 0, 0, 0);
+/// A Monday. Numbers of [`CalendarUnit::at`] are seconds from its beginning.
+const MONDAY: Date = date(1970, 1, 5);
+const WEEK_SECONDS: i64 = 7 * 86_400;
 
 impl CalendarUnit {
     /// The unit of a timestamp on the clocks of a zone, as a number that sorts by time. [`CalendarUnit::text`] formats
@@ -175,15 +176,15 @@ impl CalendarUnit {
     #[must_use]
     pub fn at(self, timestamp: Timestamp, zone: &Zone) -> i64 {
         let shown = zone.civil(timestamp);
-        let start = match self {
-            Self::Hour => MONDAY.date().at(shown.hour(), 0, 0, 0),
-            Self::Weekday => {
-                let days = shown.weekday().to_monday_zero_offset();
-                MONDAY.saturating_add(i64::from(days).days())
-            }
-            _ => CalendarPeriod::containing(shown.date(), self).first.into(),
-        };
-        start.duration_since(MONDAY).as_secs()
+        let seconds = |date: Date| date.duration_since(MONDAY).as_secs();
+        let day = seconds(shown.date());
+        match self {
+            Self::Hour => i64::from(shown.hour()) * 3_600,
+            Self::Weekday => day.rem_euclid(WEEK_SECONDS),
+            Self::Day => day,
+            Self::Week => day - day.rem_euclid(WEEK_SECONDS),
+            _ => seconds(CalendarPeriod::containing(shown.date(), self).first),
+        }
     }
 
     /// The units that lie between two instants, wholly or in part: text, start and end of each on the clocks of a zone.
@@ -219,7 +220,7 @@ impl CalendarUnit {
             Self::Quarter => "%Y-Q%q",
             Self::Year => "%Y",
         };
-        let start = MONDAY.saturating_add(SignedDuration::from_secs(number));
+        let start = DateTime::from(MONDAY).saturating_add(SignedDuration::from_secs(number));
         start.strftime(format).to_string()
     }
 }

@@ -265,12 +265,6 @@ pub struct Period {
     pub until: Timestamp,
 }
 
-impl Period {
-    fn is_empty(&self) -> bool {
-        self.since >= self.until
-    }
-}
-
 /// Reads a period: an hour, day, week, month, quarter or year, a length of time such as `7d`, which ends now, or a range
 /// `A..B` from the beginning of A to the end of B. A time without an offset is in `zone`.
 ///
@@ -279,45 +273,32 @@ impl Period {
 /// the valid forms.
 pub fn parse_period(text: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
     let text = text.trim();
-    if let Some((from, to)) = text.split_once("..") {
-        let (from, to) = (from.trim(), to.trim());
-        if from.is_empty() || to.is_empty() {
+    let ends = text.split_once("..");
+    let ends = ends.map(|(from, to)| (from.trim(), to.trim()));
+    let (since, until) = match ends {
+        Some((from, to)) if from.is_empty() || to.is_empty() => {
             let what = "is half a range: write both ends, as in 2026-09-01..2026-09-15 or 7d..now";
             return refused(text, what);
         }
-        let period = range(from, to, now, zone)?;
-        if !period.is_empty() {
-            return Ok(period);
+        Some((from, to)) => (parse_since(from, now, zone)?, parse_until(to, now, zone)?),
+        None => {
+            let Moment { since, end, .. } = Moment::parse(text, now, zone)?;
+            let Some(until) = end else {
+                return refused(text, &format!("is one instant, not a period: {PERIODS}"));
+            };
+            (since, until)
         }
-        return Err(match range(to, from, now, zone) {
-            Ok(Period { since, .. }) if since == period.since => empty(text, since),
-            _ => TimeError(format!(
-                "the period `{text}` ends before it begins: did you mean `{to}..{from}`?"
-            )),
-        });
-    }
-    let Moment { since, end, .. } = Moment::parse(text, now, zone)?;
-    let Some(until) = end else {
-        return refused(text, &format!("is one instant, not a period: {PERIODS}"));
     };
-    let period = Period { since, until };
-    if period.is_empty() {
-        return Err(empty(text, period.since));
+    if since < until {
+        return Ok(Period { since, until });
     }
-    Ok(period)
-}
-
-fn range(from: &str, to: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
-    Ok(Period {
-        since: parse_since(from, now, zone)?,
-        until: parse_until(to, now, zone)?,
-    })
-}
-
-fn empty(text: &str, at: Timestamp) -> TimeError {
-    TimeError(format!(
-        "the period `{text}` is empty: it begins and ends at {at}"
-    ))
+    let backwards = ends.filter(|(_, to)| parse_since(to, now, zone) != Ok(since));
+    Err(TimeError(match backwards {
+        Some((from, to)) => {
+            format!("the period `{text}` ends before it begins: did you mean `{to}..{from}`?")
+        }
+        None => format!("the period `{text}` is empty: it begins and ends at {since}"),
+    }))
 }
 
 #[cfg(test)]
