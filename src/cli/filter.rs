@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use archiver::core::model::{ActionId, DropletId};
+use archiver::core::similar::listed;
 use archiver::core::time::{
     Timestamp, Zone, parse_duration, parse_period, parse_since, parse_until,
 };
@@ -264,7 +265,7 @@ fn echo(context: &Context, filter: &Filter, droplets: Option<&[DropletId]>) {
         say(format!("under way: {from} .. {to} (UTC, without its end)"));
     }
     if let Some(droplets) = droplets {
-        say(format!("droplets: {}", scope::list(MOST_NAMED, droplets)));
+        say(format!("droplets: {}", listed(MOST_NAMED, droplets)));
     }
 }
 

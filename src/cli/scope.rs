@@ -1,10 +1,10 @@
 //! The scope flags, for every command that syncs.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 
 use archiver::archive;
 use archiver::core::model::{DropletId, is_tag};
+use archiver::core::similar::listed;
 use archiver::query::{self, Choice, DropletSelector, Filter};
 use archiver::sync::Scope;
 use clap::builder::NonEmptyStringValueParser;
@@ -92,24 +92,13 @@ fn by_name(context: &Context, names: &[&String]) -> Result<Vec<DropletId>, Failu
     Ok(found.unwrap_or_default())
 }
 
-/// `1, 2 and 5 more`
-pub(super) fn list<T: Display>(most: usize, names: impl IntoIterator<Item = T>) -> String {
-    let mut names: Vec<_> = names.into_iter().map(|name| name.to_string()).collect();
-    let more = names.len().saturating_sub(most);
-    names.truncate(most);
-    match more {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    }
-}
-
 /// The scope in words. A long list is cut.
 pub(super) fn in_words(scope: &Scope) -> String {
     const MOST: usize = 5;
     let Scope::Droplets { ids, tags } = scope else {
         return "the whole account".to_owned();
     };
-    let (droplets, tagged) = (list(MOST, ids), list(MOST, tags));
+    let (droplets, tagged) = (listed(MOST, ids), listed(MOST, tags));
     match (ids.is_empty(), tags.is_empty()) {
         (_, true) => format!("droplets {droplets}"),
         (true, false) => format!("droplets tagged {tagged}"),

@@ -5,22 +5,21 @@
 //! that sets one key of these takes none from the top level. It never takes the `database`, because histories must not
 //! mix.
 
-use std::collections::BTreeSet;
-use std::fs::Metadata;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Config;
-use super::error::{ACCOUNTS, Error};
+use super::error::{ACCOUNTS, Error, MOST_NAMED};
 use super::file::{Read, TOKEN};
 use super::settings::{Source, Sourced};
 use super::token::first_source;
 use crate::core::account::{ALL, AccountName, NameError};
-use crate::core::files::{has_other_names, is_same, resolved};
+use crate::core::files::resolved;
 use crate::core::secrets::{looks_like_token, shown_path};
-use crate::core::similar::{did_you_mean, nearest};
+use crate::core::similar::{did_you_mean, listed, nearest};
 
 /// An account, and its settings.
 #[derive(Clone, Debug)]
@@ -108,7 +107,7 @@ impl Config {
             if !known.contains(&parsed) {
                 let near = nearest(name, known.iter().map(AccountName::as_str));
                 let meant = match near.is_empty() {
-                    true => listed(&known),
+                    true => format!("; the accounts are {}", listed(MOST_NAMED, &known)),
                     false => did_you_mean(&near),
                 };
                 return Err(Error::refused(
@@ -125,17 +124,12 @@ impl Config {
     #[must_use]
     pub fn account(&self, name: AccountName) -> Option<Account> {
         let own = self.file().accounts.get(name.as_str())?;
-        let is_own = |key: &&str| {
-            let key = format!("accounts.{name}.{key}");
-            self.read.lines.contains_key(&key)
-        };
         let config = Self {
             read: Read {
                 file: own.clone(),
                 lines: Arc::clone(&self.read.lines),
             },
             account: Some(name),
-            has_own_token: TOKEN.iter().any(is_own),
             environment: self.environment.clone(),
             path: self.path.clone(),
         };
@@ -144,24 +138,19 @@ impl Config {
 
     /// Refuses two accounts with the same archive. Their histories would mix.
     fn refuse_shared_archives(&self) -> Result<(), Error> {
-        let mut archives: Vec<(PathBuf, Option<Metadata>, AccountName)> = Vec::new();
+        let mut archives = BTreeMap::new();
         for Account { name, config } in self.accounts(self.account_names()) {
             let archive = config.configured_database()?.value;
-            let path = resolved(&archive);
             // Two names of one file (hard links) are two paths.
-            let linked = path.metadata().ok().filter(has_other_names);
-            let shared = archives.iter().find(|(other, other_linked, _)| {
-                let both = linked.as_ref().zip(other_linked.as_ref());
-                *other == path || both.is_some_and(|(one, other)| is_same(one, other))
-            });
-            if let Some((_, _, other)) = shared {
+            let file = archive.metadata().map(|it| (it.dev(), it.ino()));
+            let place = file.map_err(|_| resolved(&archive));
+            if let Some(other) = archives.insert(place, name) {
                 let archive = archive.display();
                 let message = format!(
                     "the accounts `{other}` and `{name}` have the same archive: {archive}; give each its own `database`"
                 );
                 return Err(self.problem_at(&format!("accounts.{name}"), message));
             }
-            archives.push((path, linked, name));
         }
         Ok(())
     }
@@ -186,17 +175,6 @@ pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> 
     }
     let mut groups = sources.into_iter().map(|(_, names)| names);
     Ok(groups.find(|names| names.len() > 1).unwrap_or_default())
-}
-
-/// The names of accounts, as the end of a message. Of many accounts, it has the first ones.
-fn listed(known: &BTreeSet<AccountName>) -> String {
-    const MOST: usize = 10;
-    let names = known.iter().take(MOST).map(ToString::to_string);
-    let names = names.collect::<Vec<_>>().join(", ");
-    match known.len().checked_sub(MOST) {
-        None | Some(0) => format!("; the accounts are {names}"),
-        Some(more) => format!("; the accounts are {names} and {more} more"),
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! file may appear in a message. For this reason the code reads the events of the parser, and does not use its
 //! messages.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -29,9 +30,10 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 use super::environment::Environment;
-use super::error::Error;
+use super::error::{Error, MOST_NAMED};
 use super::private_file::{self, Readers};
 use crate::core::secrets::{Mask, shown, shown_path};
+use crate::core::similar::listed;
 
 /// The context whose token is stored as `access-token`.
 const DEFAULT: &str = "default";
@@ -55,32 +57,29 @@ pub(super) fn token(
         Error::refused(message, "set HOME or XDG_CONFIG_HOME")
     })?;
     let found = in_file(&path)?;
-    let masks: Vec<_> = found.values().flatten().map(|it| Mask::new(it)).collect();
-    // The user may have put a token in the place of a name.
-    let name = |name: &str| {
-        let masks = masks.iter();
-        let name = masks.fold(shown(name), |text, mask| mask.taken_out_of(text));
-        name.into_owned()
-    };
+    let names = names(&found);
+    let told = std::iter::once(context).chain(names.iter().copied().take(MOST_NAMED));
+    let mut told = without_tokens(told, &found).into_iter();
+    let shown_context = told.next().unwrap_or_default();
     // Like doctl, this ignores the case of the name.
     let key = match context.to_lowercase() {
         context if context == DEFAULT => ACCESS_TOKEN.to_owned(),
         context => format!("{CONTEXTS}.{context}"),
     };
     if let Some(token) = found.get(&key).and_then(Option::as_ref) {
-        let (context, path) = (name(context), path.display());
-        let source = format!("doctl's context `{context}` in {path}");
+        let source = format!("doctl's context `{shown_context}` in {}", path.display());
         return Ok((source, SecretString::from(token.as_str())));
     }
-    let names: Vec<_> = names(&found).into_iter().map(name).collect();
     let known = match names.is_empty() {
         true => "none".to_owned(),
-        false => names.join(", "),
+        false => {
+            let others = names.into_iter().skip(MOST_NAMED).map(Cow::from);
+            listed(MOST_NAMED, told.chain(others))
+        }
     };
-    let context = name(context);
     Err(Error::refused(
         format!(
-            "doctl knows no context `{context}`: in {} it has {known}",
+            "doctl knows no context `{shown_context}`: in {} it has {known}",
             shown_path(&path)
         ),
         "`doctl auth list` shows them; `default` is the one without a name",
@@ -100,6 +99,18 @@ fn in_file(path: &Path) -> Result<Found, Error> {
         let message = format!("{shown_path}, line {line}: {reason}");
         Error::refused(message, NOT_READ)
     })
+}
+
+/// The names as they are shown: a token, or a part of one, may be in the place of a name.
+fn without_tokens<'a>(names: impl Iterator<Item = &'a str>, found: &Found) -> Vec<Cow<'a, str>> {
+    let mut names: Vec<_> = names.map(shown).collect();
+    for token in found.values().flatten() {
+        let mask = Mask::new(token);
+        for name in &mut names {
+            *name = mask.taken_out_of(std::mem::take(name));
+        }
+    }
+    names
 }
 
 /// The names of the contexts.
@@ -188,24 +199,22 @@ impl<'a> Reader<'a> {
 
     /// Reads a map. `above` has the keys above it. The parser limits the depth of the maps.
     fn map(&mut self, above: &str) -> Result<(), Puzzle> {
-        const MORE_OF_YAML: &str = "a key that refers to others is not supported here";
         loop {
             let (event, span) = self.next()?;
-            match event {
+            let key = match event {
                 Event::MappingEnd => return Ok(()),
-                Event::Alias(_) => return Err(puzzle(&span, MORE_OF_YAML)),
-                Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<" => {
-                    return Err(puzzle(&span, MORE_OF_YAML));
+                Event::Scalar(text, style, ..)
+                    if text != "<<" || !matches!(style, ScalarStyle::Plain) =>
+                {
+                    text.to_lowercase()
                 }
-                Event::Scalar(text, ..) => {
-                    self.value(format!("{above}{}", text.to_lowercase()), &span)?;
+                _ => {
+                    let reason =
+                        "a key that refers to others, or is not text, is not supported here";
+                    return Err(puzzle(&span, reason));
                 }
-                event => {
-                    self.pass_over(&event)?;
-                    let (value, _) = self.next()?;
-                    self.pass_over(&value)?;
-                }
-            }
+            };
+            self.value(format!("{above}{key}"), &span)?;
         }
     }
 
@@ -345,6 +354,19 @@ mod tests {
         let environment = written(folder.path(), "auth-contexts: {}\n", 0o600);
         let message = token(&environment, "default").unwrap_err().to_string();
         assert!(message.ends_with("it has none"), "{message}");
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    #[test]
+    fn of_many_names_the_first_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let contexts = (0..1_000).map(|it| format!("  c{it:03}: token-of-context-{it:03}\n"));
+        let text = format!("auth-contexts:\n{}", contexts.collect::<String>());
+        let environment = written(folder.path(), &text, 0o600);
+        let message = token(&environment, "home").unwrap_err().to_string();
+        let expected =
+            "has c000, c001, c002, c003, c004, c005, c006, c007, c008, c009 and 990 more";
+        assert!(message.ends_with(expected), "{message}");
     }
 
     #[cfg(not(target_os = "macos"))]

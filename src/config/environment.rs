@@ -7,7 +7,7 @@
 
 use super::error::Error;
 use hyper::Uri;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -48,14 +48,10 @@ impl Environment {
         let value = value.into();
         match TOKENS.into_iter().find(|token| *token == name) {
             Some(token) => {
-                let secrets = Arc::make_mut(&mut self.secrets);
-                secrets.remove(token);
-                if !value.is_empty() {
-                    // A value that is not text is not a token either. It is kept so that it is refused, and no other
-                    // source is used instead.
-                    let text = value.to_string_lossy().into_owned();
-                    secrets.insert(token, text.into());
-                }
+                // A value that is not text is not a token either. It is kept so that it is refused, and no other source
+                // is used instead.
+                let text = value.to_string_lossy().into_owned();
+                Arc::make_mut(&mut self.secrets).insert(token, text.into());
             }
             None => {
                 Arc::make_mut(&mut self.variables).insert(name.to_owned(), value);
@@ -67,7 +63,7 @@ impl Environment {
     /// The value of a variable that is set, not empty, and Unicode. For tokens use [`secret`](Self::secret).
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
-        self.get(name)?.into_string().ok()
+        self.get(name)?.to_str().map(str::to_owned)
     }
 
     /// Like [`text`](Self::text), but refuses a value that is not text.
@@ -75,7 +71,7 @@ impl Environment {
     /// # Errors
     /// When it is not Unicode.
     pub fn text_or_refused(&self, variable: &'static str) -> Result<Option<String>, Error> {
-        let value = self.get(variable).map(OsString::into_string);
+        let value = self.get(variable).map(|it| it.to_owned().into_string());
         value.transpose().map_err(|_| {
             let message = format!("{variable} is not text");
             Error::refused(message, "set it to valid text, or unset it")
@@ -114,7 +110,8 @@ impl Environment {
     /// The value of a variable that is set, not empty, and holds a token.
     #[must_use]
     pub fn secret(&self, name: &str) -> Option<&SecretString> {
-        self.secrets.get(name)
+        let secret = self.secrets.get(name);
+        secret.filter(|it| !it.expose_secret().is_empty())
     }
 
     /// The variables that hold no token, for another process.
@@ -123,9 +120,8 @@ impl Environment {
         variables.map(|(name, value)| (name.as_str(), value.as_os_str()))
     }
 
-    fn get(&self, name: &str) -> Option<OsString> {
-        let value = self.value(name).filter(|value| !value.is_empty());
-        value.map(OsStr::to_owned)
+    fn get(&self, name: &str) -> Option<&OsStr> {
+        self.value(name).filter(|value| !value.is_empty())
     }
 
     /// The value of a variable that is set, even if it is empty.
@@ -162,16 +158,15 @@ const VARIABLES: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY",
 /// Checks the proxy for connections to other machines.
 pub(super) fn check(environment: &Environment) -> Result<(), Error> {
     for [upper, lower] in VARIABLES {
-        let set = |name| environment.value(name).filter(|value| !value.is_empty());
         let variable = match environment.value(upper) {
-            Some(value) if value.is_empty() && set(lower).is_some() => {
+            Some(value) if value.is_empty() && environment.get(lower).is_some() => {
                 let message = format!("{upper} is empty, which hides the proxy in {lower}");
                 return Err(Error::refused(message, "unset one of them"));
             }
             Some(_) => upper,
             None => lower,
         };
-        let Some(value) = set(variable) else {
+        let Some(value) = environment.get(variable) else {
             continue;
         };
         if value.to_str().is_some_and(is_proxy) {
@@ -216,7 +211,6 @@ fn is_proxy(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     #[test]
     fn a_token_is_given_out_as_a_secret_alone() {

@@ -59,6 +59,8 @@ pub enum Error {
 pub(super) const HIDDEN: &str = "(not shown)";
 /// The description of a setting that holds a token.
 pub(super) const MISPLACED: &str = "a value that looks like a token";
+/// The number of names that a message lists.
+pub(super) const MOST_NAMED: usize = 10;
 /// The hint for a file that cannot be read or written.
 pub(super) const CHECK_FILE: &str = "check the path and its permissions";
 /// The hint for accounts that are selected and cannot be.

@@ -266,16 +266,11 @@ fn with_top_level(mut file: Spanned<DeTable<'_>>) -> Spanned<DeTable<'_>> {
             remove(&mut merged, &TOKEN);
         }
         // An empty list says something too: no limit to what the top level lists.
-        let has_scope = own
-            .get_mut("sync")
-            .and_then(table_mut)
-            .is_some_and(|scope| {
-                let is_all = matches!(
-                    scope.get("all").map(Spanned::get_ref),
-                    Some(DeValue::Boolean(true))
-                );
-                is_all || scope.contains_key("droplets") || scope.contains_key("tags")
-            });
+        let scope = own.get("sync").and_then(|it| it.get_ref().as_table());
+        let has_scope = scope.is_some_and(|scope| {
+            let all = scope.get("all").and_then(|it| it.get_ref().as_bool());
+            all == Some(true) || scope.contains_key("droplets") || scope.contains_key("tags")
+        });
         if has_scope && let Some(scope) = merged.get_mut("sync").and_then(table_mut) {
             remove(scope, &SCOPE);
         }

@@ -28,6 +28,7 @@ pub use token_command::Patience;
 
 use crate::core::account::AccountName;
 use crate::core::secrets::shown_path;
+use file::TOKEN;
 use token::Sources;
 
 /// The environment and the configuration file.
@@ -39,8 +40,6 @@ pub struct Config {
     path: PathBuf,
     /// The account whose settings these are.
     account: Option<AccountName>,
-    /// True when the account names a source of its token itself.
-    has_own_token: bool,
 }
 
 impl Config {
@@ -67,7 +66,6 @@ impl Config {
             read,
             path,
             account: None,
-            has_own_token: false,
         })
     }
 
@@ -180,13 +178,16 @@ impl Config {
     fn token_sources<'a>(&'a self, doctl_context: Option<&'a str>) -> Result<Sources<'a>, Error> {
         let file = self.file();
         let path = file.token_file.as_ref();
+        let lines = &self.read.lines;
+        let is_set = |name, key| lines.contains_key(&format!("accounts.{name}.{key}"));
+        let is_own = |name: AccountName| TOKEN.iter().any(|key| is_set(name, *key));
         Ok(Sources {
             environment: &self.environment,
             flag: doctl_context,
             file: path.map(|path| self.resolve(path)).transpose()?,
             command: file.token_command.as_ref(),
             context: file.doctl_context.as_deref(),
-            is_own: self.has_own_token,
+            is_own: self.account.is_some_and(is_own),
         })
     }
 

@@ -14,7 +14,7 @@ use crate::core::secrets::shown_path;
 
 /// The largest file that is read. A token has a hundred bytes. doctl's configuration, which lists a default for every
 /// flag of every command, has some tens of thousands.
-pub(super) const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 1 << 20;
 
 /// The users who may be able to read the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,48 +56,19 @@ pub(super) fn read(path: &Path, readers: Readers) -> Result<(Zeroizing<String>, 
         return refused("belongs to another user, who can read it", hint);
     }
     let length = usize::try_from(about.len()).unwrap_or(usize::MAX);
-    let bytes = read_within(file, length.min(MOST_BYTES), MOST_BYTES).map_err(unreadable)?;
-    let bytes = bytes.ok_or_else(|| {
-        let message = format!(" is larger than {MOST_BYTES} bytes");
-        Error::of_path(path, &message, CHECK_FILE)
-    })?;
-    let text = text(bytes)
-        .ok_or_else(|| unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is not text")))?;
-    Ok((text, about))
-}
-
-/// Reads everything into one buffer that is wiped; `None` when it is more than `most` bytes. If the `expected` length
-/// is right, the buffer never moves, so that no copy stays behind.
-fn read_within(
-    source: impl Read,
-    expected: usize,
-    most: usize,
-) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    // Room to detect the end: a full buffer would move to a larger one before that.
+    // A buffer of the right length never moves, so that no copy stays behind. A full one would move before its end.
     const SPARE: usize = 64;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(expected + SPARE));
-    read_more(source, &mut bytes, most)?;
-    Ok((bytes.len() <= most).then_some(bytes))
-}
-
-/// Appends the source to `bytes`, up to a total of `most` and one byte more. On an error, `bytes` keeps what was read
-/// before.
-pub(super) fn read_more(source: impl Read, bytes: &mut Vec<u8>, most: usize) -> io::Result<()> {
-    let room = most.saturating_add(1).saturating_sub(bytes.len());
-    let room = u64::try_from(room).unwrap_or(u64::MAX);
-    source.take(room).read_to_end(bytes)?;
-    Ok(())
-}
-
-/// The bytes as text, if they are valid UTF-8.
-pub(super) fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<Zeroizing<String>> {
-    match String::from_utf8(std::mem::take(&mut *bytes)) {
-        Ok(text) => Some(Zeroizing::new(text)),
-        Err(error) => {
-            drop(Zeroizing::new(error.into_bytes()));
-            None
-        }
+    let mut text = Zeroizing::new(String::with_capacity(length.min(MOST_BYTES) + SPARE));
+    let read = file.take(MOST_BYTES as u64 + 1).read_to_string(&mut text);
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => unreadable(io::Error::new(error.kind(), "it is not text")),
+        _ => unreadable(error),
+    })?;
+    if text.len() > MOST_BYTES {
+        let message = format!(" is larger than {MOST_BYTES} bytes");
+        return Err(Error::of_path(path, &message, CHECK_FILE));
     }
+    Ok((text, about))
 }
 
 #[cfg(test)]
@@ -105,21 +76,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_is_read_up_to_a_limit() {
-        let read = |length: usize, expected| {
-            let source = io::repeat(b'x').take(length as u64);
-            read_within(source, expected, 1_000).unwrap()
-        };
-        for expected in [0, 999, 1_000] {
-            assert_eq!(read(1_000, expected).unwrap().len(), 1_000);
-            assert!(read(1_001, expected).is_none());
+    fn a_file_is_read_up_to_a_limit_into_a_buffer_that_never_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        for length in [0, 500, MOST_BYTES] {
+            std::fs::write(&path, "x".repeat(length)).unwrap();
+            let (text, _) = read(&path, Readers::Any).unwrap();
+            assert_eq!(text.len(), length);
+            assert!(text.capacity() < length + 100);
         }
-    }
-
-    #[test]
-    fn a_buffer_of_the_expected_length_never_moves() {
-        let bytes = read_within(io::repeat(b'x').take(500), 500, 1_000).unwrap();
-        assert!(bytes.unwrap().capacity() < 600);
+        std::fs::write(&path, "x".repeat(MOST_BYTES + 1)).unwrap();
+        assert!(read(&path, Readers::Any).is_err());
     }
 
     #[test]

@@ -237,7 +237,6 @@ impl Config {
             value: "(set, not shown)".to_owned(),
             source: match name.strip_prefix('`') {
                 Some(key) => self.source_of(key.trim_end_matches('`')),
-                None if name.starts_with("--") => Source::Flag(name),
                 None if name.starts_with("DIGITALOCEAN") => Source::Variable(name),
                 None => Source::Other(name),
             },

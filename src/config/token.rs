@@ -124,26 +124,22 @@ fn is_assignment(token: &str) -> bool {
 impl<'a> Sources<'a> {
     /// All sources that are set, with their names, in order of precedence.
     fn candidates(&self) -> Vec<(&'static str, Candidate<'a>)> {
-        let environment = self.environment;
-        let flag = self.flag.map(Candidate::Doctl);
-        let file = self.file.clone().map(Candidate::File);
-        let command = self.command.map(Candidate::Command);
-        let credential = credential(environment).map(Candidate::Credential);
-        let context = self.context.map(Candidate::Doctl);
-        let variables = TOKENS.into_iter().map(|name| {
-            let secret = environment.secret(name);
-            (name, secret.map(|it| Candidate::Variable(name, it)))
-        });
-        let others = [
-            ("`token_file`", file),
-            ("`token_command`", command),
+        let variable = |name| {
+            let secret = self.environment.secret(name);
+            secret.map(|it| Candidate::Variable(name, it))
+        };
+        let credential = credential(self.environment).map(Candidate::Credential);
+        let all = [
+            ("--doctl-context", self.flag.map(Candidate::Doctl)),
+            (TOKENS[0], variable(TOKENS[0])),
+            (TOKENS[1], variable(TOKENS[1])),
+            ("`token_file`", self.file.clone().map(Candidate::File)),
+            ("`token_command`", self.command.map(Candidate::Command)),
             ("the credential `digitalocean-token`", credential),
-            ("`doctl_context`", context),
+            ("`doctl_context`", self.context.map(Candidate::Doctl)),
         ];
-        let all = [("--doctl-context", flag)].into_iter();
-        let all = all.chain(variables).chain(others);
-        let set = all.filter_map(|(name, candidate)| Some((name, candidate?)));
-        let mut set: Vec<_> = set.collect();
+        let set = all.into_iter();
+        let mut set: Vec<_> = set.filter_map(|(name, it)| Some((name, it?))).collect();
         if self.is_own {
             set.sort_by_key(|(_, it)| {
                 matches!(it, Candidate::Variable(..) | Candidate::Credential(_))
@@ -169,7 +165,7 @@ impl Candidate<'_> {
             }
             Self::Command(command) => {
                 let text = token_command::output(command, patience)?;
-                ("`token_command`".to_owned(), text.as_str().into())
+                ("`token_command`".to_owned(), text)
             }
             Self::Credential(path) => {
                 let (text, _) = private_file::read(&path, Readers::Any)?;

@@ -4,7 +4,7 @@
 //! leaves behind may keep its output open for ever. Its stderr may hold a secret, or codes that control a terminal.
 //! Stderr goes to the terminal only when a user is there, who may have to type a passphrase; otherwise it is discarded.
 
-use std::io::PipeReader;
+use std::io::{PipeReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use std::{io, thread};
 
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
+use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 use super::error::Error;
 use super::file::Hidden;
-use super::private_file::{read_more, text};
 use crate::core::cancellation::Cancellation;
 
 /// The largest output of the command.
@@ -49,7 +49,7 @@ impl Default for Patience {
 }
 
 /// The output of a shell command.
-pub(super) fn output(command: &Hidden, patience: &Patience) -> Result<Zeroizing<String>, Error> {
+pub(super) fn output(command: &Hidden, patience: &Patience) -> Result<SecretString, Error> {
     output_within(LONGEST, command, patience)
 }
 
@@ -57,13 +57,16 @@ fn output_within(
     longest: Duration,
     command: &Hidden,
     patience: &Patience,
-) -> Result<Zeroizing<String>, Error> {
+) -> Result<SecretString, Error> {
     let failed =
         |reason: String| Error::refused(format!("`token_command` failed: {reason}"), BY_HAND);
     let running = Running::start(command.expose(), patience.is_watched)
         .map_err(|error| failed(error.to_string()))?;
     let printed = running.printed(longest, &patience.cancellation);
-    text(printed.map_err(failed)?).ok_or_else(|| failed("its output is not text".to_owned()))
+    let printed = printed.map_err(failed)?;
+    let text = std::str::from_utf8(&printed);
+    text.map(SecretString::from)
+        .map_err(|_| failed("its output is not text".to_owned()))
 }
 
 /// A running command.
@@ -138,7 +141,9 @@ impl Running {
 
     /// Reads the available output.
     fn read(&mut self) -> Result<(), String> {
-        match read_more(&mut self.stdout, &mut self.printed, MOST_BYTES) {
+        let room = (MOST_BYTES + 1).saturating_sub(self.printed.len());
+        let mut stdout = (&self.stdout).take(room as u64);
+        match stdout.read_to_end(&mut self.printed) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.to_string()),
             _ if self.printed.len() > MOST_BYTES => {
                 Err(format!("it prints more than {MOST_BYTES} bytes"))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::cancellation::Canceller;
+use secrecy::ExposeSecret as _;
 
 /// Longer than anything here may take on the slowest machine.
 const LONG: Duration = Duration::from_secs(150);
@@ -10,7 +11,7 @@ fn within(command: &str, longest: Duration, patience: &Patience) -> Result<Strin
     let command = Hidden::from(command.to_owned());
     let output = output_within(longest, &command, patience);
     output
-        .map(|text| text.to_string())
+        .map(|text| text.expose_secret().to_owned())
         .map_err(|error| error.to_string())
 }
 

@@ -73,21 +73,18 @@ pub fn resolved(path: &Path) -> PathBuf {
 /// The name of its kind, unless it is a file: `FIFO`, `socket`, `device`, `directory`, `link`.
 #[must_use]
 pub fn kind(metadata: &Metadata) -> Option<&'static str> {
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        return None;
-    }
     use std::os::unix::fs::FileTypeExt;
-    if kind.is_fifo() {
-        return Some("FIFO");
-    }
-    if kind.is_socket() {
-        return Some("socket");
-    }
-    if kind.is_char_device() || kind.is_block_device() {
-        return Some("device");
-    }
-    Some(if kind.is_dir() { "directory" } else { "link" })
+    let kind = metadata.file_type();
+    let kinds = [
+        (kind.is_fifo(), "FIFO"),
+        (kind.is_socket(), "socket"),
+        (kind.is_char_device() || kind.is_block_device(), "device"),
+        (kind.is_dir(), "directory"),
+        (kind.is_symlink(), "link"),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(is_it, name)| is_it.then_some(name))
 }
 
 /// True when the owner is neither this user nor root. Root can do everything anyway.
@@ -112,8 +109,7 @@ pub fn has_other_names(metadata: &Metadata) -> bool {
 #[must_use]
 pub fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
-    identity(one) == identity(other)
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 /// True when the path leads directly to the open file, and not through a link.

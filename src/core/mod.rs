@@ -8,6 +8,6 @@ pub mod coverage;
 pub mod files;
 pub mod model;
 pub mod secrets;
-pub(crate) mod similar;
+pub mod similar;
 pub mod threads;
 pub mod time;

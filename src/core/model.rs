@@ -108,22 +108,6 @@ pub struct Region {
     pub extra: Extra,
 }
 
-impl Region {
-    /// The approximate memory it takes, in bytes.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        /// The overhead of the allocator for a text, and of a map for a member.
-        const BESIDE: usize = 16;
-        const OF_A_MEMBER: usize = 64;
-        let text = |text: &String| size_of::<String>() + text.len() + BESIDE;
-        let lists = self.features.iter().chain(&self.sizes).map(text);
-        let extra = self.extra.iter();
-        let extra = extra.map(|(name, value)| name.len() + value.get().len() + OF_A_MEMBER);
-        let name = self.name.as_ref().map_or(0, String::len);
-        size_of::<Self>() + self.slug.len() + name + lists.sum::<usize>() + extra.sum::<usize>()
-    }
-}
-
 /// A droplet that exists now.
 #[derive(Clone, Debug)]
 pub struct Droplet {

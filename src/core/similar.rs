@@ -1,4 +1,6 @@
-//! Suggestions for a misspelt word.
+//! Suggestions for a misspelt word, and lists of names in messages.
+
+use std::fmt::Display;
 
 /// The maximum number of suggestions.
 const MOST: usize = 3;
@@ -28,6 +30,18 @@ pub(crate) fn did_you_mean(near: &[String]) -> String {
         return String::new();
     }
     format!(", did you mean {}?", near.join(", "))
+}
+
+/// `1, 2 and 5 more`: at most the first `most` of the names.
+#[must_use]
+pub fn listed<T: Display>(most: usize, names: impl IntoIterator<Item = T>) -> String {
+    let mut names: Vec<_> = names.into_iter().map(|name| name.to_string()).collect();
+    let more = names.len().saturating_sub(most);
+    names.truncate(most);
+    match more {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// The number of wrong letters, or `None` when too many are wrong. A part of a word, such as `reset` of

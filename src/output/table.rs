@@ -36,10 +36,11 @@ pub(super) struct Table {
     longest: isize,
 }
 
-/// A cell of a line. A text may be shortened.
+/// A cell of a line.
 struct Piece<'a> {
     text: Cow<'a, str>,
-    is_text: bool,
+    /// True for a text that may be shortened.
+    is_flexible: bool,
     is_unknown: bool,
     color: Option<&'static str>,
 }
@@ -102,7 +103,7 @@ impl RowFormat for Table {
         for (column, value) in self.columns.iter_mut().zip(values) {
             let piece = piece(value, column.look, &self.options);
             let is_number = matches!(value, Value::Integer(_) | Value::Real(_));
-            column.admit(&piece.text, piece.is_text, is_number);
+            column.admit(&piece.text, piece.is_flexible, is_number);
             let stand_in = column.stand_in.filter(|_| piece.is_unknown);
             if let Some(Value::Integer(id)) = stand_in.and_then(|id| values.get(id)) {
                 column.admit(&id.to_string(), false, false);
@@ -145,7 +146,8 @@ struct Column {
     /// The column whose value is shown where a name is unknown, if it is hidden itself.
     stand_in: Option<usize>,
     has_numbers: bool,
-    has_text: bool,
+    /// True when one of its texts may be shortened.
+    is_flexible: bool,
 }
 
 impl Column {
@@ -169,15 +171,11 @@ impl Column {
     }
 
     /// Makes the column wide enough for this text.
-    fn admit(&mut self, text: &str, is_text: bool, is_number: bool) {
+    fn admit(&mut self, text: &str, is_flexible: bool, is_number: bool) {
         self.width = self.width.max(width(text));
         self.bare_width = self.bare_width.max(width(&bare(text, self.look)));
-        self.has_text |= is_text;
+        self.is_flexible |= is_flexible;
         self.has_numbers |= is_number;
-    }
-
-    fn is_flexible(&self) -> bool {
-        self.has_text && self.look != Look::Time
     }
 }
 
@@ -195,11 +193,13 @@ fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
             column.width = column.bare_width;
         }
     }
-    while may_hide && hide_one(columns, limit) {}
+    if may_hide {
+        hide(columns, limit);
+    }
     while total(columns, usize::MAX) > limit {
         let flexible = columns
             .iter_mut()
-            .filter(|column| column.is_flexible() && !column.is_hidden && column.width > NARROWEST);
+            .filter(|column| column.is_flexible && !column.is_hidden && column.width > NARROWEST);
         let Some(widest) = flexible.max_by_key(|column| column.width) else {
             break;
         };
@@ -211,24 +211,25 @@ fn fit(columns: &mut [Column], limit: usize, may_hide: bool) {
 fn total(columns: &[Column], shortest: usize) -> usize {
     let shown = || columns.iter().filter(|column| !column.is_hidden);
     let gaps = GAP * shown().count().saturating_sub(1);
-    let least = |column: &Column| match column.is_flexible() {
+    let least = |column: &Column| match column.is_flexible {
         true => column.width.min(shortest),
         false => column.width,
     };
     shown().map(least).sum::<usize>() + gaps
 }
 
-/// Hides the column of the highest rank, the last one of several, if the line is too long. Returns true if it did.
-fn hide_one(columns: &mut [Column], limit: usize) -> bool {
-    let shown = columns.iter().filter(|column| !column.is_hidden);
-    let greatest = shown.clone().map(|column| column.rank).max().unwrap_or(0);
-    let shortest = if greatest > 0 { COMFORTABLE } else { NARROWEST };
-    if shown.count() < 2 || total(columns, shortest) <= limit {
-        return false;
+/// Hides columns until the line fits: those of the highest rank first, the last of several first. One column stays.
+fn hide(columns: &mut [Column], limit: usize) {
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|index| columns[*index].rank);
+    for index in order.into_iter().skip(1).rev() {
+        let is_important = columns[index].rank == 0;
+        let shortest = if is_important { NARROWEST } else { COMFORTABLE };
+        if total(columns, shortest) <= limit {
+            break;
+        }
+        columns[index].is_hidden = true;
     }
-    let mut last_first = columns.iter_mut().rev();
-    let hidden = last_first.find(|column| !column.is_hidden && column.rank == greatest);
-    hidden.map(|column| column.is_hidden = true).is_some()
 }
 
 /// `2020-07-20 19:37` for the time `2020-07-20T19:37:30Z`, and `12.5` for a share with its bar.
@@ -258,7 +259,7 @@ fn write_line<'a>(
     let mut room = longest - (widths.sum::<usize>() + gaps).cast_signed();
     for (number, (column, mut piece)) in pieces.into_iter().enumerate() {
         let (usual, length) = (needed(column, &piece), width(&piece.text));
-        let least = match is_flexible(column, &piece) {
+        let least = match piece.is_flexible {
             true => length.min(NARROWEST),
             false => length,
         };
@@ -269,7 +270,7 @@ fn write_line<'a>(
             piece.text = Cow::Owned(text);
         }
         let padding = place.saturating_sub(width(&piece.text));
-        let is_right = column.has_numbers && !column.has_text;
+        let is_right = column.has_numbers && !column.is_flexible;
         let gap = if number > 0 { GAP } else { 0 };
         pad(line, if is_right { gap + padding } else { gap });
         let plain = piece.color.map_or("", |_| PLAIN);
@@ -311,14 +312,10 @@ fn shown_pieces<'a, 'columns>(
 /// The width that a cell has in a line without other room: that of its column, unless it is wider and cannot be
 /// shortened.
 fn needed(column: &Column, piece: &Piece<'_>) -> usize {
-    match is_flexible(column, piece) {
+    match piece.is_flexible {
         true => column.width,
         false => column.width.max(width(&piece.text)),
     }
-}
-
-fn is_flexible(column: &Column, piece: &Piece<'_>) -> bool {
-    piece.is_text && column.look != Look::Time
 }
 
 /// The cell of a value, with a bar for a share.
@@ -338,7 +335,7 @@ fn piece<'a>(value: &Value<'a>, look: Look, options: &Options) -> Piece<'a> {
     };
     Piece {
         text,
-        is_text: matches!(value, Value::Text(_) | Value::Json(_)),
+        is_flexible: matches!(value, Value::Text(_) | Value::Json(_)) && look != Look::Time,
         is_unknown: *value == Value::Null,
         color: color(value, look).filter(|_| options.is_colored),
     }

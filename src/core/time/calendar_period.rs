@@ -1,9 +1,9 @@
 //! Days, weeks, months, quarters and years of the calendar, and their text forms: `2026-Q3`, `last month`.
 
 use super::{TimeError, Timestamp, Zone, has_shape, is_number};
-use jiff::ToSpan;
-use jiff::civil::{Date, ISOWeekDate, Weekday};
+use jiff::civil::{Date, DateTime, ISOWeekDate, Weekday, date};
 use jiff::fmt::strtime;
+use jiff::{SignedDuration, ToSpan};
 
 /// The numbers that mean a year without any other sign. Any other four digits, such as `3600`, may as well be a number
 /// of seconds, and are refused as a number without a unit.
@@ -166,33 +166,29 @@ pub enum CalendarUnit {
     Year,
 }
 
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+/// A Monday. Numbers of [`CalendarUnit::at`] are seconds from its beginning.
+const MONDAY: Date = date(1970, 1, 5);
+const WEEK_SECONDS: i64 = 7 * 86_400;
 
 impl CalendarUnit {
     /// The unit of a timestamp on the clocks of a zone, as a number that sorts by time. [`CalendarUnit::text`] formats
     /// it.
     #[must_use]
-    pub fn at(self, timestamp: Timestamp, zone: &Zone) -> i32 {
+    pub fn at(self, timestamp: Timestamp, zone: &Zone) -> i64 {
         let shown = zone.civil(timestamp);
-        let date = shown.date();
-        let year = i32::from(date.year());
-        let month = i32::from(date.month());
+        let seconds = |date: Date| date.duration_since(MONDAY).as_secs();
+        let day = seconds(shown.date());
         match self {
-            Self::Hour => i32::from(shown.hour()),
-            Self::Weekday => i32::from(date.weekday().to_monday_one_offset()),
-            Self::Day => year * 10_000 + month * 100 + i32::from(date.day()),
-            Self::Week => {
-                let week = date.iso_week_date();
-                i32::from(week.year()) * 100 + i32::from(week.week())
-            }
-            Self::Month => year * 100 + month,
-            Self::Quarter => year * 100 + (month + 2) / 3,
-            Self::Year => year,
+            Self::Hour => i64::from(shown.hour()) * 3_600,
+            Self::Weekday => day.rem_euclid(WEEK_SECONDS),
+            Self::Day => day,
+            Self::Week => day - day.rem_euclid(WEEK_SECONDS),
+            _ => seconds(CalendarPeriod::containing(shown.date(), self).first),
         }
     }
 
     /// The units that lie between two instants, wholly or in part: text, start and end of each on the clocks of a zone.
-    /// An hour and a weekday are no stretch of time, and have none.
+    /// An hour and a weekday are no stretch of time, and have those of days.
     #[must_use]
     pub fn between(
         self,
@@ -200,9 +196,6 @@ impl CalendarUnit {
         until: Timestamp,
         zone: &Zone,
     ) -> Vec<(String, Timestamp, Timestamp)> {
-        if matches!(self, Self::Hour | Self::Weekday) {
-            return Vec::new();
-        }
         let mut period = CalendarPeriod::containing(zone.civil(since).date(), self);
         let mut found = Vec::new();
         while let Some(start) = zone.start_of_day(period.first)
@@ -217,25 +210,18 @@ impl CalendarUnit {
 
     /// Formats a number of [`CalendarUnit::at`]. The texts sort like the numbers.
     #[must_use]
-    pub fn text(self, number: i32) -> String {
-        let (before, last) = (number.div_euclid(100), number.rem_euclid(100));
-        match self {
-            Self::Hour => format!("{number:02}"),
-            Self::Weekday => {
-                let name = usize::try_from(number - 1)
-                    .ok()
-                    .and_then(|position| WEEKDAYS.get(position));
-                format!("{number} {}", name.copied().unwrap_or("?"))
-            }
-            Self::Day => {
-                let (year, month) = (before.div_euclid(100), before.rem_euclid(100));
-                format!("{year:04}-{month:02}-{last:02}")
-            }
-            Self::Week => format!("{before:04}-W{last:02}"),
-            Self::Month => format!("{before:04}-{last:02}"),
-            Self::Quarter => format!("{before:04}-Q{last}"),
-            Self::Year => format!("{number:04}"),
-        }
+    pub fn text(self, number: i64) -> String {
+        let format = match self {
+            Self::Hour => "%H",
+            Self::Weekday => "%u %a",
+            Self::Day => "%Y-%m-%d",
+            Self::Week => "%G-W%V",
+            Self::Month => "%Y-%m",
+            Self::Quarter => "%Y-Q%q",
+            Self::Year => "%Y",
+        };
+        let start = DateTime::from(MONDAY).saturating_add(SignedDuration::from_secs(number));
+        start.strftime(format).to_string()
     }
 }
 

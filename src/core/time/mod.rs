@@ -19,7 +19,7 @@ use serde::{Serialize, Serializer};
 
 pub use calendar_period::CalendarUnit;
 pub use moment::{Period, parse_period, parse_since, parse_until};
-pub use span::{duration_text, duration_too_long, parse_duration};
+pub use span::{duration_text, parse_duration};
 pub use zone::{Transition, Zone};
 
 /// An invalid time, duration or time zone. The text names the input and says what to write.

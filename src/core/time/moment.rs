@@ -18,52 +18,60 @@ const FORMS: &str = "2026-09-01, 2026-09, 2026-Q3, 2026-W40, 2026, 2021-04-01 19
 const PERIODS: &str = "2026-09-01, 2026-09-01T14, 2026-09, 2026-Q3, 2026-W40, 2026, today, monday, \
     last month, 7d (until now) and 2026-09-01..2026-09-15 work";
 
-/// The meaning of a text. Its ends are `None` outside the years 0000 to 9999.
+/// The meaning of a text.
 struct Moment {
-    kind: Kind,
     /// The first second of a window since this moment.
-    since: Option<Timestamp>,
+    since: Timestamp,
     /// The first second after a window until this moment.
-    until: Option<Timestamp>,
+    until: Timestamp,
+    /// The first second after the period that the text names; `None` for one instant. A length of time such as `7d` lies
+    /// that long ago, and is a period until now.
+    end: Option<Timestamp>,
 }
 
-enum Kind {
-    /// A whole hour, day, week, month, quarter or year.
-    Stretch,
-    /// One instant, such as `2021-04-01 19:37` or `7d ago`.
-    Instant,
-    /// A length of time, such as `7d`. It lies that long ago, and is a period until now.
-    Length,
-}
+/// `None` lies outside the years 0000 to 9999.
+type Parsed = Result<Option<Moment>, TimeError>;
 
 impl Moment {
     fn instant(timestamp: Timestamp) -> Self {
         Self {
-            kind: Kind::Instant,
-            since: Some(timestamp),
-            until: Some(timestamp),
+            since: timestamp,
+            until: timestamp,
+            end: None,
         }
     }
 
-    fn calendar(period: CalendarPeriod, zone: &Zone) -> Self {
-        Self {
-            kind: Kind::Stretch,
-            since: zone.start_of_day(period.first),
-            until: period.end().and_then(|end| zone.start_of_day(end)),
-        }
+    fn period(since: Option<Timestamp>, until: Option<Timestamp>) -> Option<Self> {
+        let (since, until) = since.zip(until)?;
+        Some(Self {
+            since,
+            until,
+            end: Some(until),
+        })
+    }
+
+    fn calendar(period: CalendarPeriod, zone: &Zone) -> Option<Self> {
+        let start = |date| zone.start_of_day(date);
+        Self::period(start(period.first), period.end().and_then(start))
+    }
+
+    fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<Self, TimeError> {
+        let text = text.trim();
+        let outside = || TimeError(format!("`{text}` lies outside the years 0000 to 9999"));
+        Self::read(text, now, zone)?.ok_or_else(outside)
     }
 
     /// Reads all valid forms. Guesses nothing.
-    fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<Self, TimeError> {
+    fn read(text: &str, now: Timestamp, zone: &Zone) -> Parsed {
         if text.contains("..") {
             let what = "is a range, and one time is needed here, such as 2026-09-01, 2026-09 or 7d";
             return refused(text, what);
         }
         if text.eq_ignore_ascii_case("now") {
-            return Ok(Self::instant(now));
+            return Ok(Some(Self::instant(now)));
         }
         if let Some(seconds) = text.strip_prefix('@') {
-            return epoch(seconds, text).map(Self::instant);
+            return epoch(seconds, text);
         }
         let today = zone.civil(now).date();
         if let Some(period) = CalendarPeriod::spoken(text, today) {
@@ -86,38 +94,29 @@ impl Moment {
         }
         length(text, now, zone)
     }
-
-    /// The start of a window that begins with this moment. `text` is its original text.
-    fn since(&self, text: &str) -> Result<Timestamp, TimeError> {
-        self.since.ok_or_else(|| out_of_range(text))
-    }
-
-    /// The first instant after a window that ends with this moment. `text` is its original text.
-    fn until(&self, text: &str) -> Result<Timestamp, TimeError> {
-        self.until.ok_or_else(|| out_of_range(text))
-    }
 }
 
 /// The instant at which the clocks show a time. `text` is its original text.
-fn at(datetime: DateTime, text: &str, zone: &Zone) -> Result<Timestamp, TimeError> {
-    let both = zone.first(datetime).zip(zone.last(datetime));
-    let (first, last) = both.ok_or_else(|| out_of_range(text))?;
-    if first == last {
-        return Ok(first);
+fn at(datetime: DateTime, text: &str, zone: &Zone) -> Parsed {
+    match zone.first(datetime).zip(zone.last(datetime)) {
+        Some((first, last)) if first != last => {
+            let [first, last] = [first, last].map(|instant| instant.in_zone(zone));
+            Err(TimeError(format!(
+                "the clocks show `{text}` twice: write {first} or {last}"
+            )))
+        }
+        both => Ok(both.map(|(instant, _)| Moment::instant(instant))),
     }
-    let [first, last] = [first, last].map(|instant| instant.in_zone(zone));
-    Err(TimeError(format!(
-        "the clocks show `{text}` twice: write {first} or {last}"
-    )))
 }
 
-fn epoch(seconds: &str, text: &str) -> Result<Timestamp, TimeError> {
+fn epoch(seconds: &str, text: &str) -> Parsed {
     let digits = seconds.strip_prefix('-').unwrap_or(seconds);
     if !is_number(digits) {
         return Err(unknown(text));
     }
-    let seconds = seconds.parse().map_err(|_| out_of_range(text))?;
-    Timestamp::from_epoch_seconds(seconds).map_err(|_| out_of_range(text))
+    let seconds = seconds.parse().ok();
+    let instant = seconds.and_then(|it| Timestamp::from_epoch_seconds(it).ok());
+    Ok(instant.map(Moment::instant))
 }
 
 /// The day and the rest of a text that begins with `YYYY-MM-DD`.
@@ -127,7 +126,7 @@ fn written_day(text: &str) -> Option<(&str, &str)> {
     (is_whole && has_shape(day, "0000-00-00")).then_some((day, rest))
 }
 
-fn dated(day: &str, rest: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
+fn dated(day: &str, rest: &str, text: &str, zone: &Zone) -> Parsed {
     let Ok(date) = day.parse::<Date>() else {
         return refused(text, "is not a day of the calendar");
     };
@@ -144,9 +143,10 @@ fn dated(day: &str, rest: &str, text: &str, zone: &Zone) -> Result<Moment, TimeE
     {
         return at_clock(date, clock, text, zone);
     }
-    text.parse()
-        .map(Moment::instant)
-        .map_err(|_| no_such_time(text))
+    match text.parse() {
+        Ok(instant) => Ok(Some(Moment::instant(instant))),
+        Err(_) => Err(no_such_time(text)),
+    }
 }
 
 /// The day and the clock of `yesterday 02:00`, `monday at 9:30` or `today 14`; `None` when the text does not begin with
@@ -160,7 +160,7 @@ fn spoken_day(text: &str, today: Date) -> Option<(Date, &str)> {
 }
 
 /// A time of day, such as `02:00`, `9:30` or `02:00:15.5`. Two digits mean the whole hour.
-fn at_clock(date: Date, clock: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
+fn at_clock(date: Date, clock: &str, text: &str, zone: &Zone) -> Parsed {
     let is_hour = has_shape(clock, "00");
     let whole = match clock.split_once(':') {
         Some((hour, _)) if hour.len() == 1 => format!("0{clock}"),
@@ -171,38 +171,38 @@ fn at_clock(date: Date, clock: &str, text: &str, zone: &Zone) -> Result<Moment, 
     let time: Time = whole.parse().map_err(|_| no_such_time(text))?;
     let start = date.at(time.hour(), time.minute(), time.second(), 0);
     if !is_hour {
-        return at(start, text, zone).map(Moment::instant);
+        return at(start, text, zone);
     }
     let end = start.checked_add(1.hour()).ok();
-    Ok(Moment {
-        kind: Kind::Stretch,
-        since: zone.first(start),
-        until: end.and_then(|end| zone.first(end)),
-    })
+    let until = end.and_then(|end| zone.first(end));
+    Ok(Moment::period(zone.first(start), until))
 }
 
 /// `7d`, `-7d` and `last 7 days`, which end now when they are a period; `7d ago`, which is an instant.
-fn length(text: &str, now: Timestamp, zone: &Zone) -> Result<Moment, TimeError> {
+fn length(text: &str, now: Timestamp, zone: &Zone) -> Parsed {
     let is_recent =
         |first: &str| first.eq_ignore_ascii_case("last") || first.eq_ignore_ascii_case("past");
     let is_blank = char::is_whitespace;
-    let (amount, kind) = match (text.split_once(is_blank), text.rsplit_once(is_blank)) {
-        (Some((first, amount)), _) if is_recent(first) => (amount.trim_start(), Kind::Length),
-        (_, Some((amount, last))) if last.eq_ignore_ascii_case("ago") => (amount, Kind::Instant),
-        _ => (text.strip_prefix('-').unwrap_or(text), Kind::Length),
+    let (amount, end) = match (text.split_once(is_blank), text.rsplit_once(is_blank)) {
+        (Some((first, amount)), _) if is_recent(first) => (amount.trim_start(), Some(now)),
+        (_, Some((amount, last))) if last.eq_ignore_ascii_case("ago") => (amount, None),
+        _ => (text.strip_prefix('-').unwrap_or(text), Some(now)),
     };
-    let span = Span::parse(amount).map_err(|error| match error {
-        SpanError::NoUnit if is_number(amount) => TimeError(format!(
-            "`{amount}` has no unit: write {amount}d for days ago, or @{amount} for seconds since 1970"
-        )),
-        SpanError::NoUnit | SpanError::Unknown => unknown(text),
-        SpanError::TooLong => out_of_range(text),
-    })?;
-    Ok(Moment {
-        kind,
-        since: before(now, span, zone, Zone::first),
-        until: before(now, span, zone, Zone::last),
-    })
+    let span = match Span::parse(amount) {
+        Ok(span) => span,
+        Err(SpanError::TooLong) => return Ok(None),
+        Err(SpanError::NoUnit) if is_number(amount) => {
+            return Err(TimeError(format!(
+                "`{amount}` has no unit: write {amount}d for days ago, or @{amount} for seconds since 1970"
+            )));
+        }
+        Err(SpanError::NoUnit | SpanError::Unknown) => return Err(unknown(text)),
+    };
+    let ends = [Zone::first, Zone::last].map(|instant| before(now, span, zone, instant));
+    let [Some(since), Some(until)] = ends else {
+        return Ok(None);
+    };
+    Ok(Some(Moment { since, until, end }))
 }
 
 /// The instant a length of time before `now`. Days have 24 hours. Months follow the zone's calendar and are subtracted
@@ -227,10 +227,6 @@ fn refused<T>(text: &str, reason: &str) -> Result<T, TimeError> {
     Err(TimeError(format!("`{text}` {reason}")))
 }
 
-fn out_of_range(text: &str) -> TimeError {
-    TimeError(format!("`{text}` lies outside the years 0000 to 9999"))
-}
-
 fn unknown(text: &str) -> TimeError {
     TimeError(format!("`{text}` is not a time: {FORMS}"))
 }
@@ -247,8 +243,7 @@ fn no_such_time(text: &str) -> TimeError {
 /// # Errors
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
 pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
-    let text = text.trim();
-    Moment::parse(text, now, zone)?.since(text)
+    Ok(Moment::parse(text, now, zone)?.since)
 }
 
 /// The first instant after the time in `text`: for a day the next midnight, for a month the first day of the next
@@ -258,8 +253,7 @@ pub fn parse_since(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp,
 /// # Errors
 /// When `text` is not a time, or is ambiguous; the message lists the valid forms.
 pub fn parse_until(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, TimeError> {
-    let text = text.trim();
-    Moment::parse(text, now, zone)?.until(text)
+    Ok(Moment::parse(text, now, zone)?.until)
 }
 
 /// A stretch of time that includes its first second and excludes its end: `since <= t < until`. It is never empty.
@@ -271,12 +265,6 @@ pub struct Period {
     pub until: Timestamp,
 }
 
-impl Period {
-    fn is_empty(&self) -> bool {
-        self.since >= self.until
-    }
-}
-
 /// Reads a period: an hour, day, week, month, quarter or year, a length of time such as `7d`, which ends now, or a range
 /// `A..B` from the beginning of A to the end of B. A time without an offset is in `zone`.
 ///
@@ -285,51 +273,32 @@ impl Period {
 /// the valid forms.
 pub fn parse_period(text: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
     let text = text.trim();
-    if let Some((from, to)) = text.split_once("..") {
-        let (from, to) = (from.trim(), to.trim());
-        if from.is_empty() || to.is_empty() {
+    let ends = text.split_once("..");
+    let ends = ends.map(|(from, to)| (from.trim(), to.trim()));
+    let (since, until) = match ends {
+        Some((from, to)) if from.is_empty() || to.is_empty() => {
             let what = "is half a range: write both ends, as in 2026-09-01..2026-09-15 or 7d..now";
             return refused(text, what);
         }
-        let period = range(from, to, now, zone)?;
-        if !period.is_empty() {
-            return Ok(period);
-        }
-        return Err(match range(to, from, now, zone) {
-            Ok(Period { since, .. }) if since == period.since => empty(text, since),
-            _ => TimeError(format!(
-                "the period `{text}` ends before it begins: did you mean `{to}..{from}`?"
-            )),
-        });
-    }
-    let moment = Moment::parse(text, now, zone)?;
-    let period = Period {
-        since: moment.since(text)?,
-        until: match moment.kind {
-            Kind::Stretch => moment.until(text)?,
-            Kind::Length => now,
-            Kind::Instant => {
+        Some((from, to)) => (parse_since(from, now, zone)?, parse_until(to, now, zone)?),
+        None => {
+            let Moment { since, end, .. } = Moment::parse(text, now, zone)?;
+            let Some(until) = end else {
                 return refused(text, &format!("is one instant, not a period: {PERIODS}"));
-            }
-        },
+            };
+            (since, until)
+        }
     };
-    if period.is_empty() {
-        return Err(empty(text, period.since));
+    if since < until {
+        return Ok(Period { since, until });
     }
-    Ok(period)
-}
-
-fn range(from: &str, to: &str, now: Timestamp, zone: &Zone) -> Result<Period, TimeError> {
-    Ok(Period {
-        since: parse_since(from, now, zone)?,
-        until: parse_until(to, now, zone)?,
-    })
-}
-
-fn empty(text: &str, at: Timestamp) -> TimeError {
-    TimeError(format!(
-        "the period `{text}` is empty: it begins and ends at {at}"
-    ))
+    let backwards = ends.filter(|(_, to)| parse_since(to, now, zone) != Ok(since));
+    Err(TimeError(match backwards {
+        Some((from, to)) => {
+            format!("the period `{text}` ends before it begins: did you mean `{to}..{from}`?")
+        }
+        None => format!("the period `{text}` is empty: it begins and ends at {since}"),
+    }))
 }
 
 #[cfg(test)]

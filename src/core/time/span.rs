@@ -35,15 +35,9 @@ pub fn parse_duration(text: &str) -> Result<i64, TimeError> {
         Ok(Span { months: 0, seconds }) => Ok(seconds),
         Ok(_) => Err(refused(text, "has no fixed length in seconds")),
         Err(SpanError::NoUnit) => Err(refused(text, "has no unit")),
-        Err(SpanError::TooLong) => Err(duration_too_long(text)),
+        Err(SpanError::TooLong) => Err(refused(text, "is too long")),
         Err(SpanError::Unknown) => Err(refused(text, "is not valid")),
     }
-}
-
-/// The error for a duration that is too long for its purpose.
-#[must_use]
-pub fn duration_too_long(text: &str) -> TimeError {
-    refused(text, "is too long")
 }
 
 fn refused(text: &str, reason: &str) -> TimeError {

@@ -202,7 +202,8 @@ fn is_utc(zone: &TimeZone) -> bool {
 
 /// The zone name that is most similar to `text`.
 fn nearest_name(text: &str) -> Option<String> {
-    let wanted = text.replace(' ', "_");
+    // `nearest` leaves out the word itself, but no name is in small letters.
+    let wanted = text.replace(' ', "_").to_lowercase();
     let bundled = TimeZoneDatabase::bundled();
     let names: BTreeSet<String> = db()
         .available()
@@ -211,9 +212,6 @@ fn nearest_name(text: &str) -> Option<String> {
         // `Etc/GMT+2` is two hours behind UTC: a user who writes `GMT+2` means the opposite.
         .filter(|name| name.contains('/') && !name.starts_with("Etc/"))
         .collect();
-    if names.contains(&wanted) {
-        return Some(wanted);
-    }
     let near = nearest(&wanted, names.iter().map(String::as_str));
     near.into_iter().next()
 }

@@ -40,8 +40,6 @@ pub struct Lake {
     root: PathBuf,
     disk: Disk,
     manifest: Manifest,
-    /// True once the manifest of the new state is on the disk: then the next run needs what is in [`WORK`].
-    is_committed: bool,
     lock: File,
 }
 
@@ -77,7 +75,6 @@ impl Lake {
             root: root.to_owned(),
             disk,
             manifest: Manifest::default(),
-            is_committed: true,
             lock,
         };
         lake.recover()?;
@@ -193,9 +190,7 @@ impl Lake {
             self.disk.sync(&folder)?;
         }
         self.disk.sync(&self.root)?;
-        self.write_manifest(manifest, &work)?;
-        self.is_committed = true;
-        Ok(())
+        self.write_manifest(manifest, &work)
     }
 
     /// Gives the new version of a part what stays as it is: unchanged files, and what others put there.
@@ -270,15 +265,15 @@ impl Lake {
         if work.exists() {
             let _ = self.disk.step(&work, fs::remove_dir);
         }
-        self.is_committed = false;
         Ok(())
     }
 }
 
 impl Drop for Lake {
     fn drop(&mut self) {
-        // After a failure that left the folder as before, its room is free again. Otherwise the next run cleans up.
-        if !self.is_committed {
+        // After a failure that left the folder as before, its room is free again. With the manifest of the new state on
+        // the disk, the next run needs what is in [`WORK`].
+        if !self.work().join(manifest::NAME).exists() {
             let _ = self.clean();
         }
         // A process that is being started has the file open too, for an instant, and would keep the lock.

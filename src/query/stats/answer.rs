@@ -106,8 +106,7 @@ fn headings(question: &Question, greatest: i64) -> Vec<Heading<'static>> {
 fn name_periods(parts: &mut [Part], question: &Question) {
     for (dimension, part) in question.by.iter().zip(parts) {
         if let (Dimension::Started(unit), Part::Number(number)) = (dimension, &*part) {
-            let number = i32::try_from(*number).ok();
-            *part = number.map_or(Part::Unknown, |number| Part::Name(unit.text(number)));
+            *part = Part::Name(unit.text(*number));
         }
     }
 }

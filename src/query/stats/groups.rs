@@ -194,7 +194,7 @@ impl Grouping<'_> {
                     Ok(time) => {
                         let (first, last) = self.started.unwrap_or((time, time));
                         self.started = Some((first.min(time), last.max(time)));
-                        Part::Number(i64::from(unit.at(time, &self.question.zone)))
+                        Part::Number(unit.at(time, &self.question.zone))
                     }
                     Err(_) => Part::Unknown,
                 },
@@ -271,7 +271,7 @@ pub(super) fn fill(question: &Question, counts: &mut Counts) {
         }
         let hours = (0..=steps).map(|step| from.saturating_add_seconds(step * STEP_SECONDS));
         for time in hours.chain([last]) {
-            let number = i64::from(unit.at(time, &question.zone));
+            let number = unit.at(time, &question.zone);
             counts.groups.entry(vec![Part::Number(number)]).or_default();
         }
     }
