@@ -56,7 +56,7 @@ pub(super) fn run(
         write(&answers, rows).map_err(query::Error::Write)?;
         let found = match findings(answers) {
             // The rows of the other reports are printed first.
-            Err(failure) if own.member.is_none() => {
+            Err(failure) if !own.is_one_of_several() => {
                 *lock(&failed) = Some(failure);
                 None
             }
