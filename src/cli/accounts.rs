@@ -3,11 +3,8 @@
 use std::path::Path;
 
 use archiver::archive::{self, ArchivedAccount, LockState};
-use archiver::config::Account;
-use archiver::core::account::AccountName;
 use archiver::core::time::Timestamp;
 use archiver::output::{Heading, RowWriter};
-use archiver::query;
 use archiver::query::status::{self, Basis};
 
 use super::Context;
@@ -52,18 +49,17 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         [] => context.clone().of_every_account()?,
         _ => context.clone(),
     };
-    let rows = side_by_side(context.accounts.iter().collect(), |account: &Account| {
-        row(&context.for_account(account), account.name)
+    let rows = side_by_side(context.accounts.iter().collect(), |config| {
+        row(&context.for_account(config))
     });
     let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
     answer::print(context, flags, |printer| {
         let mut headings = COLUMNS.map(Heading::named);
         // A path is long, and an account tells which one it is.
         headings[5].rank = 50;
-        let written = printer.header(&headings);
+        printer.header(&headings)?;
         let write = |row: &Row| printer.row(&row.each_ref().map(|it| it.as_deref().into()));
-        let written = written.and_then(|()| rows.iter().try_for_each(write));
-        written.map_err(query::Error::Write)
+        rows.iter().try_for_each(write)
     })?;
     if rows.is_empty() && flags.is_explained(context) {
         let text =
@@ -77,8 +73,11 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     })
 }
 
-fn row(context: &Context, account: AccountName) -> Result<Row, Failure> {
+fn row(context: &Context) -> Result<Row, Failure> {
+    let account = context.account().map(|it| it.to_string());
     let path = context.archive_path()?;
+    let expected = archive::expect_archive(&path);
+    let is_missing = matches!(expected, Err(archive::Error::Missing { .. }));
     let (mut team, mut fresh_at) = (None, None);
     let (state, mut missing) = match read(context, &path) {
         Ok((owner, basis)) => {
@@ -89,13 +88,9 @@ fn row(context: &Context, account: AccountName) -> Result<Row, Failure> {
                 missing => ("incomplete", missing),
             }
         }
-        Err(_)
-            if matches!(
-                archive::expect_archive(&path),
-                Err(archive::Error::Missing { .. })
-            ) =>
-        {
-            let text = format!("nothing is archived yet, run `archiver sync --account {account}`");
+        Err(_) if is_missing => {
+            let name = account.as_deref().unwrap_or_default();
+            let text = format!("nothing is archived yet, run `archiver sync --account {name}`");
             ("missing", Some(text))
         }
         Err(failure) => ("unusable", Some(failure.message)),
@@ -104,16 +99,8 @@ fn row(context: &Context, account: AccountName) -> Result<Row, Failure> {
         let others = missing.map(|missing| format!("; {missing}"));
         missing = Some(format!("no token{}", others.unwrap_or_default()));
     }
-    let (account, state) = (account.to_string(), state.to_owned());
-    let path = path.display().to_string();
-    Ok([
-        Some(account),
-        team,
-        Some(state),
-        fresh_at,
-        missing,
-        Some(path),
-    ])
+    let (state, path) = (state.to_owned(), path.display().to_string());
+    Ok([account, team, Some(state), fresh_at, missing, Some(path)])
 }
 
 fn read(context: &Context, path: &Path) -> Result<(ArchivedAccount, Basis), Failure> {

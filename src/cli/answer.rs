@@ -3,14 +3,16 @@
 use super::Context;
 use super::basis::Doubt;
 use super::exit::{Failure, Status, unless_closed};
+use super::order::{Key, OrderFlags, no_column};
 use super::outlet::Outlet;
 use super::pager::Stdout;
 use super::terminal::Terminal;
 use archiver::core::time::Zone;
 use archiver::output::{
-    Format, Frame, Heading, NOT_FOR_PEOPLE, Options, RowWriter, Value, Writer, is_same_name,
+    Cell, Format, Frame, Heading, NOT_FOR_PEOPLE, Options, RowWriter, Value, Writer, is_same_name,
 };
 use std::io::{self, Write};
+use std::mem;
 
 /// The output flags.
 #[derive(clap::Args)]
@@ -142,17 +144,19 @@ pub(super) fn print_table(
     Ok(table.hidden().iter().map(ToString::to_string).collect())
 }
 
-/// Takes the rows of an answer, and passes on the chosen columns.
-///
-/// A question ends at the first row that cannot be written. The reason is kept here for [`Printer::finished`].
+/// Takes the rows of an answer, and passes on the chosen columns. A question ends at the first row that cannot be
+/// written.
 pub(super) struct Printer<'a> {
     writer: Writer<'a>,
     flags: &'a AnswerFlags,
+    /// The order of the rows, and the number of those that are printed.
+    pub(super) order: OrderFlags,
     /// The indexes of the shown columns; `None` for all.
     chosen: Option<Vec<usize>>,
+    /// The column that sorts the rows, and the rows that wait for the last one.
+    key: Option<Key>,
+    waiting: Vec<Vec<Cell>>,
     rows: u64,
-    /// Set when a row was not written: the pipe is closed, or the answer failed.
-    end: Option<Result<(), Failure>>,
 }
 
 impl<'a> Printer<'a> {
@@ -173,9 +177,11 @@ impl<'a> Printer<'a> {
         Self {
             writer: Writer::new(flags.output, options, sink),
             flags,
+            order: OrderFlags::default(),
             chosen: None,
+            key: None,
+            waiting: Vec::new(),
             rows: 0,
-            end: None,
         }
     }
 
@@ -215,14 +221,12 @@ impl<'a> Printer<'a> {
         mut self,
         outcome: Result<T, E>,
     ) -> Result<Printed<T>, Failure> {
-        let outcome = match (self.end, outcome) {
-            (Some(end), _) => {
-                end?;
-                None
-            }
-            (None, Err(error)) => return Err(error.into()),
-            (None, Ok(outcome)) => {
-                unless_closed(self.writer.finish())?;
+        let outcome = match outcome.map_err(Into::into) {
+            Err(failure) if failure.status == Status::Closed => None,
+            Err(failure) => return Err(failure),
+            Ok(outcome) => {
+                let sorted = self.write_waiting();
+                unless_closed(sorted.and_then(|()| self.writer.finish()))?;
                 Some(outcome)
             }
         };
@@ -235,41 +239,46 @@ impl<'a> Printer<'a> {
         })
     }
 
-    fn kept<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
-        written.map_err(|error| {
-            let kind = error.kind();
-            self.end
-                .get_or_insert_with(|| unless_closed(Err(error)).map(drop));
-            kind.into()
+    /// Writes the rows that have waited for the last one.
+    fn write_waiting(&mut self) -> io::Result<()> {
+        let mut waiting = mem::take(&mut self.waiting);
+        if let Some(key) = self.key.take() {
+            waiting.sort_by(|one, other| key.compare(one, other));
+        }
+        waiting.iter().try_for_each(|row| {
+            let values: Vec<_> = row.iter().map(Value::from).collect();
+            self.row(&values)
         })
     }
 }
 
 impl RowWriter for Printer<'_> {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        let headings = match self.choose(headings) {
-            Ok(headings) => headings,
-            Err(failure) => {
-                self.end = Some(Err(failure));
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-        };
-        let written = self.writer.header(&headings);
-        self.kept(written)
+        self.key = self.order.key(headings).map_err(io::Error::other)?;
+        let headings = self.choose(headings).map_err(io::Error::other)?;
+        self.writer.header(&headings)
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        if self.key.is_some() {
+            self.waiting.push(values.iter().map(Cell::from).collect());
+            return Ok(());
+        }
+        let limit = self.order.limit;
+        if limit.is_some_and(|limit| self.rows >= limit.get()) {
+            return Ok(());
+        }
         self.rows += 1;
-        let written = match &self.chosen {
+        match &self.chosen {
             None => self.writer.row(values),
             Some(chosen) => self.writer.row(&at(chosen, values)),
-        };
-        self.kept(written)
+        }
     }
 
     /// For people the label stands in the first empty column if its own is not shown. Without an empty column there is
     /// no total, because nobody could tell it from the other rows.
     fn total(&mut self, values: &[Value<'_>]) -> io::Result<()> {
+        self.write_waiting()?;
         let Some(chosen) = &self.chosen else {
             return self.row(values);
         };
@@ -283,8 +292,7 @@ impl RowWriter for Printer<'_> {
             }
         }
         self.rows += 1;
-        let written = self.writer.row(&shown);
-        self.kept(written)
+        self.writer.row(&shown)
     }
 }
 
@@ -298,13 +306,6 @@ fn at<'a>(indexes: &[usize], values: &[Value<'a>]) -> Vec<Value<'a>> {
 pub(super) fn twice<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = std::collections::HashSet::new();
     texts.find(|text| !seen.insert(*text))
-}
-
-/// The failure for a flag that names a column which the answer does not have.
-pub(super) fn no_column(flag: &str, name: &str, headings: &[Heading<'_>]) -> Failure {
-    let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
-    let known = known.join(", ");
-    Failure::usage(format!("{flag}: `{name}` is not a column: use {known}"))
 }
 
 /// The indexes of the named columns. A name matches a name or a title, in any case and with or without underscores, as

@@ -127,10 +127,12 @@ fn print_json(context: &Context, answers: &[Result<Answer, Failure>]) -> Result<
         return answer.map_or(Ok(Status::Done), |it| pager::print_json(context, it));
     }
     let named = context.accounts.iter().zip(answers);
-    let named = named.map(|(account, answer)| Named {
-        name: account.name.to_string(),
-        error: answer.as_ref().err().map(|it| it.message.as_str()),
-        answer: answer.as_ref().ok(),
+    let named = named.filter_map(|(config, answer)| {
+        Some(Named {
+            name: config.account()?.to_string(),
+            error: answer.as_ref().err().map(|it| it.message.as_str()),
+            answer: answer.as_ref().ok(),
+        })
     });
     let accounts: Vec<_> = named.collect();
     pager::print_json(context, &BTreeMap::from([("accounts", accounts)]))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use archiver::api::Origin;
 use archiver::archive::{self, LockWait};
-use archiver::config::{self, Account, Config, Environment, Patience, Token, sharing_a_token};
+use archiver::config::{self, Config, Environment, Patience, Token, sharing_a_token};
 use archiver::core::account::{ALL, AccountName};
 use archiver::core::cancellation::Cancellation;
 use archiver::query::Stranger;
@@ -20,6 +20,8 @@ use super::written::Written;
 
 /// The longest wait for the lock of one of several archives: the others have an answer.
 pub(super) const MEMBER_WAIT: Duration = Duration::from_secs(2);
+/// The page cache of one of several archives. All of them may be open at the same time.
+const MEMBER_CACHE_KIB: usize = 256;
 const USE_ONE: &str = "use --account NAME; `archiver accounts` lists them";
 const TOP_LEVEL: &str = "accounts are left out by --db, by ARCHIVER_DB, and by a `database` at the top level of the \
                          configuration: use --account NAME";
@@ -30,22 +32,15 @@ pub(super) struct Context {
     pub(super) global: Global,
     /// The settings of the only account; of several accounts, those of the top level.
     pub(super) config: Config,
-    /// The selected accounts, sorted by name; none where the top level of the configuration is meant.
-    pub(super) accounts: Arc<[Account]>,
+    /// The settings of the selected accounts, sorted by name; none where the top level of the configuration is meant.
+    pub(super) accounts: Arc<[Config]>,
     pub(super) terminal: Terminal,
     /// The basis of the answer to a question.
     pub(super) basis: Basis,
     pub(super) written: Written,
-    /// Set where the answer is a part of one about several accounts.
-    pub(super) member: Option<Arc<Member>>,
-}
-
-/// The part of one account in an answer about several.
-pub(super) struct Member {
-    /// The droplets and tags of the question that only other accounts know.
-    pub(super) strangers: Vec<Stranger>,
-    /// The page cache of a connection in KiB.
-    pub(super) cache_kib: usize,
+    /// Set where the answer is a part of one about several accounts: the droplets and tags of the question that only the
+    /// others know.
+    pub(super) strangers: Option<Arc<[Stranger]>>,
 }
 
 impl Context {
@@ -60,7 +55,7 @@ impl Context {
         let loaded = Config::load(global.config.as_deref(), environment)?;
         let accounts = loaded.select(&global.account, by_variable || global.db.is_some())?;
         let config = match accounts.as_slice() {
-            [only] => only.config.clone(),
+            [only] => only.clone(),
             _ => loaded,
         };
         let context = Self {
@@ -70,7 +65,7 @@ impl Context {
             terminal,
             basis: Basis::default(),
             written,
-            member: None,
+            strangers: None,
         };
         if context.global.db.is_some() {
             context.refuse_several("--db names one archive", USE_ONE)?;
@@ -102,10 +97,7 @@ impl Context {
 
     /// The only selected account.
     pub(super) fn account(&self) -> Option<AccountName> {
-        match &*self.accounts {
-            [only] => Some(only.name),
-            _ => None,
-        }
+        self.config.account()
     }
 
     /// True when a question has an answer of several archives.
@@ -127,11 +119,11 @@ impl Context {
     }
 
     /// The context of one of several accounts. Its messages begin with the name of the account.
-    pub(super) fn for_account(&self, account: &Account) -> Self {
+    pub(super) fn for_account(&self, config: &Config) -> Self {
         Self {
-            config: account.config.clone(),
-            accounts: Arc::from([account.clone()]),
-            terminal: self.terminal.of_account(account.name),
+            config: config.clone(),
+            accounts: Arc::from([config.clone()]),
+            terminal: self.terminal.of_account(config.account()),
             basis: Basis::default(),
             ..self.clone()
         }
@@ -180,7 +172,7 @@ impl Context {
 
     /// Opens the archive, for reading only.
     pub(super) fn open_archive_itself(&self) -> Result<Connection, Failure> {
-        self.open_archive_within(self.member.is_some().then_some(MEMBER_WAIT))
+        self.open_archive_within(self.strangers.is_some().then_some(MEMBER_WAIT))
     }
 
     /// Opens the archive, for reading only. Waits for its lock for `longest`, or a minute.
@@ -197,8 +189,8 @@ impl Context {
                 .with_hint(format!("run `archiver sync --account {name}` to create it")),
             (_, error) => kept_locked(&path, error),
         })?;
-        if let Some(member) = &self.member {
-            archive::limit_cache(&connection, member.cache_kib)?;
+        if self.strangers.is_some() {
+            archive::limit_cache(&connection, MEMBER_CACHE_KIB)?;
         }
         Ok(connection)
     }

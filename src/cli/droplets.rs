@@ -83,7 +83,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let flags = &arguments.answer;
     let filter = arguments.which.filter();
     let states: Choice<String> = filter::choice(&arguments.which.state);
-    let usual = Order::by([("name", Way::UpUnknownLast), ("id", Way::Up)]);
+    let usual = Order::by([("name", Way::Chosen), ("id", Way::Up)]);
     let question = Question::new(flags, &filter, arguments.order.after(usual));
     let answer = question.print(context, |own, rows| {
         let (connection, filter) = filter::opened(own, flags, &filter)?;

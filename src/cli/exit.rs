@@ -37,6 +37,8 @@ pub(super) enum Status {
     /// The archive does not know a name or a value of the question, but that of another account may. Scripts see the
     /// status of [`Self::Usage`].
     Unknown,
+    /// The reader has closed the pipe, because it has seen enough. See [`unless_closed`].
+    Closed,
 }
 
 impl Status {
@@ -44,6 +46,7 @@ impl Status {
         match self {
             Self::KeptLocked => Self::Locked as u8,
             Self::Unknown => Self::Usage as u8,
+            Self::Closed => Self::Done as u8,
             status => status as u8,
         }
     }
@@ -77,7 +80,8 @@ pub(super) const MEANINGS: [(Status, &str); 8] = [
 ];
 
 /// The reason why a command failed, and the next step for the user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
 pub(super) struct Failure {
     pub(super) status: Status,
     pub(super) message: String,
@@ -239,9 +243,12 @@ impl From<lake::Error> for Failure {
 impl From<report::Error> for Failure {
     fn from(error: report::Error) -> Self {
         use report::Error;
+        if let Error::Write(error) = error {
+            return error.into();
+        }
         let status = match &error {
             Error::Failed(_, source) if archive::is_corrupt(source) => Status::UnusableArchive,
-            Error::Failed(..) | Error::Write(_) => Status::Failed,
+            Error::Failed(..) => Status::Failed,
             Error::UnknownType(_)
             | Error::Droplets {
                 source: query::Error::UnknownName { .. } | query::Error::UnknownTag { .. },
@@ -262,28 +269,38 @@ const VERIFY: &str = "`archiver verify` says what is wrong, and what to do";
 impl From<query::Error> for Failure {
     fn from(error: query::Error) -> Self {
         use query::Error;
-        if let Error::Archive(error) = error {
-            return error.into();
-        }
-        let (status, hint) = match &error {
+        let (status, hint) = match error {
+            Error::Write(error) => return error.into(),
+            Error::Archive(error) => return error.into(),
             Error::UnknownName { .. } => (Status::Unknown, None),
             Error::AmbiguousName { .. } | Error::AmbiguousNumber { .. } => (Status::Usage, None),
             Error::UnknownTag { .. } => (Status::Unknown, Some(TAGS)),
             Error::UnknownAction { .. } => (Status::Failed, Some(ALL_ACTIONS)),
-            Error::Read(source) if archive::is_damage(source) => {
+            Error::Read(ref source) if archive::is_damage(source) => {
                 (Status::UnusableArchive, Some(VERIFY))
             }
-            Error::Read(_) | Error::Write(_) | Error::Archive(_) => (Status::Failed, None),
+            Error::Read(_) => (Status::Failed, None),
         };
         Self::of(status, &error).hinted(hint)
     }
 }
 
+/// An error of the stream of an answer, or the failure that a writer of rows passed on in it.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let status = match error.kind() {
+            io::ErrorKind::BrokenPipe => Status::Closed,
+            _ => Status::Failed,
+        };
+        let unwritten = |error| Self::new(status, format!("cannot write the answer: {error}"));
+        error.downcast().unwrap_or_else(unwritten)
+    }
+}
+
 /// A closed pipe is not an error: its reader has seen enough.
 pub(super) fn unless_closed(outcome: io::Result<()>) -> Result<Status, Failure> {
-    match outcome {
-        Ok(()) => Ok(Status::Done),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Status::Done),
-        Err(error) => Err(Failure::failed(format!("cannot write the answer: {error}"))),
+    match outcome.map_err(Failure::from) {
+        Err(failure) if failure.status == Status::Closed => Ok(Status::Done),
+        outcome => outcome.map(|()| Status::Done),
     }
 }

@@ -11,9 +11,9 @@ use archiver::core::secrets::looks_like_token;
 use archiver::output::Format;
 use archiver::query::nearest;
 use archiver::query::report::Library;
+use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ErrorKind};
-use clap::{Arg, Command};
 
 use super::exit::Failure;
 use super::grammar::{commands, find, flags, flags_of, quoted, synonym, takes_value};
@@ -41,11 +41,13 @@ fn is_signed_value(root: &Command, words: &[String]) -> bool {
     let [before @ .., flag, word] = words else {
         return false;
     };
+    let is_order = flag == "--sort" && word.starts_with('-') && !word.starts_with("--");
+    // Few words get as far as the search for the command, which looks at all words before.
+    if !is_negative(word) && !is_order || before.iter().any(|word| word == "--") {
+        return false;
+    }
     let path = commands(root, before);
-    let is_short = word.starts_with('-') && !word.starts_with("--");
-    let is_order = flag == "--sort" && is_short && find(&path, word).is_none();
-    let is_behind_flags = before.iter().any(|word| word == "--");
-    (is_negative(word) || is_order) && takes_value(&path, flag) && !is_behind_flags
+    takes_value(&path, flag) && (is_negative(word) || find(&path, word).is_none())
 }
 
 fn words(arguments: &[OsString]) -> Vec<String> {
@@ -181,13 +183,6 @@ impl Mistake<'_> {
         if let Some(flag) = synonym(word, |flag| self.has(flag)) {
             return vec![self.with_value(word, flag)];
         }
-        if name.chars().count() == 1 {
-            let own = self.command.get_arguments();
-            let own = own.filter(|flag| !flag.is_hide_set());
-            let own = own.filter_map(Arg::get_long);
-            let own = own.filter(|flag| flag.starts_with(name));
-            return own.take(2).map(|flag| format!("--{flag}")).collect();
-        }
         if let Some(below) = self.below(name) {
             return vec![below];
         }
@@ -196,11 +191,16 @@ impl Mistake<'_> {
             let aliases = flag.get_visible_aliases().unwrap_or_default();
             flag.get_long().into_iter().chain(aliases)
         });
+        let long = |flag: &str| format!("--{flag}");
+        if name.chars().count() == 1 {
+            let beginning = names.filter(|flag| flag.starts_with(name));
+            return beginning.take(2).map(long).collect();
+        }
         let mut near = nearest(name, names);
         if near.iter().any(|flag| flag.starts_with(name)) {
             near.retain(|flag| flag.starts_with(name));
         }
-        near.iter().map(|flag| format!("--{flag}")).collect()
+        near.iter().map(|flag| long(flag)).collect()
     }
 
     /// A flag with the value that was written after the unknown one: `--until 2026` for `--to 2026`.

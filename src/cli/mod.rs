@@ -3,9 +3,9 @@
 //! Everything that prints is in this folder. The library does the work and reports events. Answers go to stdout,
 //! everything else to stderr. Each command has one file. `filter` has the filter flags, `grammar` knows the words of
 //! command lines, `answer` prints rows, `outlet` keeps them for a slow reader, `basis` tells what they are based on,
-//! `context` has the accounts and their archives, `order` sorts the rows of a report and merges those of several
-//! accounts, `searched` words what an empty answer was about, `pager` prints documents and shows answers that are longer
-//! than the screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
+//! `context` has the accounts and their archives, `order` compares rows and merges those of several accounts,
+//! `searched` words what an empty answer was about, `pager` prints documents and shows answers that are longer than the
+//! screen, `decided` reads a setting from a flag or the configuration, `summary` words the result of a sync,
 //! `status_lines` the facts of `status`, `exit` maps errors to statuses and hints, `help` lays out help, `mistake`
 //! explains arguments that are wrong, `runtime` has threads and signals, `progress` draws the bar, `terminal` knows the
 //! streams, `written` is a command as the user wrote it. `union` asks the archive of each account, and has what follows

@@ -1,18 +1,17 @@
-//! The order of rows: what `--sort` and `--limit` do to the rows of a report, and the merge of several accounts.
+//! The order of rows: the flags `--sort` and `--limit` of a report, and the merge of several accounts.
 //!
 //! The SQL of a report has its own order, and stays the same everywhere. So the flags apply to its rows. Each account sends
 //! its rows in one order, so that a merge keeps only a few of each in memory.
 
 use std::cmp::Ordering;
 use std::num::NonZeroU64;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::{io, iter, mem};
 
 use archiver::core::account::AccountName;
 use archiver::output::{Cell, Heading, Look, RowWriter, Value, is_same_name};
 use archiver::query::stats::ACCOUNT;
 
-use super::answer::no_column;
 use super::exit::Failure;
 
 /// The order and the number of rows.
@@ -30,39 +29,25 @@ pub(super) struct OrderFlags {
 impl OrderFlags {
     /// The order of rows that arrive in this `usual` order.
     pub(super) fn after(&self, usual: Order) -> Order {
-        // A sort needs all rows.
-        let limit = self.limit.filter(|_| self.sort.is_none());
-        let limits = [usual.limit, limit.map(NonZeroU64::get)];
-        Order {
-            limit: limits.into_iter().flatten().min(),
-            flags: self.clone(),
-            ..usual
-        }
+        let flags = self.clone();
+        Order { flags, ..usual }
     }
 
-    /// Passes the rows of `ask` to `writer` in the chosen order.
-    pub(super) fn pass<T>(
-        &self,
-        writer: &mut dyn RowWriter,
-        ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let limit = self.limit.map_or(u64::MAX, NonZeroU64::get);
-        let mut ordered = Ordered {
-            writer,
-            sort: self.sort.as_deref(),
-            left: usize::try_from(limit).unwrap_or(usize::MAX),
-            key: None,
-            kept: Vec::new(),
-            failure: None,
-        };
-        let outcome = ask(&mut ordered);
-        if let Some(failure) = ordered.failure.take() {
-            return Err(failure);
-        }
-        let outcome = outcome?;
-        ordered.finish().map_err(archiver::query::Error::Write)?;
-        Ok(outcome)
+    /// The column that sorts the rows, if a flag names one.
+    pub(super) fn key(&self, headings: &[Heading<'_>]) -> Result<Option<Key>, Failure> {
+        let key = self.sort.as_ref().map(|name| {
+            let key = Key::new(name, Way::Chosen, headings);
+            key.ok_or_else(|| no_column("--sort", name, headings))
+        });
+        key.transpose()
     }
+}
+
+/// The failure for a flag that names a column which the answer does not have.
+pub(super) fn no_column(flag: &str, name: &str, headings: &[Heading<'_>]) -> Failure {
+    let known: Vec<_> = headings.iter().map(|heading| heading.name).collect();
+    let known = known.join(", ");
+    Failure::usage(format!("{flag}: `{name}` is not a column: use {known}"))
 }
 
 /// The order of the rows, and their number. Rows that are equal in it come by account, then as the account sent them.
@@ -94,14 +79,13 @@ impl Order {
 pub(super) enum Way {
     /// As SQLite sorts: unknown values first.
     Up,
-    UpUnknownLast,
     Down,
     /// As `--sort`: the greatest number or time first, then texts from A to Z, then unknown values.
     Chosen,
 }
 
 /// A column that sorts rows.
-struct Key {
+pub(super) struct Key {
     index: usize,
     is_time: bool,
     way: Way,
@@ -120,14 +104,13 @@ impl Key {
         })
     }
 
-    fn compare(&self, one: &[Cell], other: &[Cell]) -> Ordering {
+    pub(super) fn compare(&self, one: &[Cell], other: &[Cell]) -> Ordering {
         let [a, b] = [one, other].map(|row| row.get(self.index).unwrap_or(&Cell::Null));
         let is_unknown = |it: &Cell| matches!(it, Cell::Null);
         let unknown_last = is_unknown(a).cmp(&is_unknown(b));
         match (self.way, a, b) {
             (Way::Up, ..) => compare(a, b),
             (Way::Down, ..) => compare(b, a),
-            (Way::UpUnknownLast, ..) => unknown_last.then(compare(a, b)),
             (Way::Chosen, Cell::Text(_), Cell::Text(_)) if !self.is_time => compare(a, b),
             (Way::Chosen, Cell::Json(_), Cell::Json(_)) => compare(a, b),
             (Way::Chosen, ..) => unknown_last.then(rank(a).cmp(&rank(b))).then(compare(b, a)),
@@ -166,165 +149,68 @@ fn number(cell: &Cell) -> f64 {
     }
 }
 
-/// Takes the rows of an answer, and passes them on as the flags say.
-struct Ordered<'a> {
-    writer: &'a mut dyn RowWriter,
-    /// The column that sorts the rows.
-    sort: Option<&'a str>,
-    /// The number of rows that may still pass.
-    left: usize,
-    key: Option<Key>,
-    kept: Vec<Vec<Cell>>,
-    failure: Option<Failure>,
-}
-
-impl RowWriter for Ordered<'_> {
-    fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        if let Some(name) = self.sort {
-            self.key = Key::new(name, Way::Chosen, headings);
-            if self.key.is_none() {
-                self.failure = Some(no_column("--sort", name, headings));
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-        }
-        self.writer.header(headings)
-    }
-
-    fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        if self.key.is_some() {
-            self.kept.push(values.iter().map(Cell::from).collect());
-            return Ok(());
-        }
-        match self.left.checked_sub(1) {
-            Some(left) => self.left = left,
-            None => return Ok(()),
-        }
-        self.writer.row(values)
-    }
-}
-
-impl Ordered<'_> {
-    /// Passes on the rows that had to wait for the last one.
-    fn finish(&mut self) -> io::Result<()> {
-        if let Some(key) = &self.key {
-            self.kept.sort_by(|one, other| key.compare(one, other));
-        }
-        for row in self.kept.drain(..).take(self.left) {
-            let values: Vec<_> = row.iter().map(Value::from).collect();
-            self.writer.row(&values)?;
-        }
-        Ok(())
-    }
-}
-
 /// The rows of an account that may wait for the merge. An account whose whole answer waits needs no memory to go on.
 const WAITING: usize = 512;
 
-/// A message of an account to the merge.
-pub(super) enum Sent {
-    Headings(Vec<KeptHeading>),
-    Row(Vec<Cell>),
-}
-
-/// A heading that outlives its question.
-pub(super) struct KeptHeading {
-    name: String,
-    title: String,
-    look: Look,
-    rank: u8,
-}
-
-impl KeptHeading {
-    fn heading(&self) -> Heading<'_> {
-        Heading {
-            name: &self.name,
-            title: &self.title,
-            look: self.look,
-            rank: self.rank,
-        }
-    }
-}
-
-/// Sends the rows of an account to the merge. The merge has seen enough when it does not listen any more.
+/// Sends the headings and the rows of an account to the merge, which closes this pipe when it has enough.
 pub(super) struct Feed {
-    channel: SyncSender<Sent>,
-    is_enough: bool,
+    headings: Sender<Vec<Heading<'static>>>,
+    rows: SyncSender<Vec<Cell>>,
 }
+
+/// The headings and the rows of a feed, as they arrive at the merge.
+pub(super) type Source = (Receiver<Vec<Heading<'static>>>, Receiver<Vec<Cell>>);
 
 impl Feed {
-    /// A feed, and its end at the merge.
-    pub(super) fn new() -> (Self, Receiver<Sent>) {
-        let (channel, source) = sync_channel(WAITING);
-        let is_enough = false;
-        (Self { channel, is_enough }, source)
-    }
-
-    /// Sends the rows of `ask`.
-    pub(super) fn send<T: Default>(
-        mut self,
-        ask: impl FnOnce(&mut dyn RowWriter) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        match ask(&mut self) {
-            _ if self.is_enough => Ok(T::default()),
-            outcome => outcome,
-        }
-    }
-
-    fn pass_on(&mut self, sent: Sent) -> io::Result<()> {
-        self.channel.send(sent).map_err(|_| {
-            self.is_enough = true;
-            io::ErrorKind::BrokenPipe.into()
-        })
+    pub(super) fn new() -> (Self, Source) {
+        let (headings, sent_headings) = channel();
+        let (rows, sent_rows) = sync_channel(WAITING);
+        (Self { headings, rows }, (sent_headings, sent_rows))
     }
 }
 
 impl RowWriter for Feed {
     fn header(&mut self, headings: &[Heading<'_>]) -> io::Result<()> {
-        let kept = headings.iter().map(|heading| KeptHeading {
-            name: heading.name.to_owned(),
-            title: heading.title.to_owned(),
+        // The names of the columns are few, and stay until the process ends.
+        let text = |text: &str| -> &'static str { text.to_owned().leak() };
+        let headings = headings.iter().map(|heading| Heading {
+            name: text(heading.name),
+            title: text(heading.title),
             look: heading.look,
             rank: heading.rank,
         });
-        self.pass_on(Sent::Headings(kept.collect()))
+        let sent = self.headings.send(headings.collect());
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
-        self.pass_on(Sent::Row(values.iter().map(Cell::from).collect()))
+        let sent = self.rows.send(values.iter().map(Cell::from).collect());
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
 /// The next row of an account, and the source of those after it.
 pub(super) struct Head {
     account: AccountName,
-    headings: Vec<KeptHeading>,
+    headings: Vec<Heading<'static>>,
     row: Option<Vec<Cell>>,
-    source: Receiver<Sent>,
+    rows: Receiver<Vec<Cell>>,
 }
 
 impl Head {
     /// Waits for the first row. `None` when the account ended without an answer.
-    pub(super) fn new(account: AccountName, source: Receiver<Sent>) -> Option<Self> {
-        let Ok(Sent::Headings(headings)) = source.recv() else {
-            return None;
-        };
-        let mut head = Self {
+    pub(super) fn new(account: AccountName, (headings, rows): Source) -> Option<Self> {
+        Some(Self {
             account,
-            headings,
-            row: None,
-            source,
-        };
-        head.next();
-        Some(head)
+            headings: headings.recv().ok()?,
+            row: rows.recv().ok(),
+            rows,
+        })
     }
 
     /// Returns the row, and waits for the one after it.
     fn next(&mut self) -> Option<Vec<Cell>> {
-        let next = match self.source.recv() {
-            Ok(Sent::Row(row)) => Some(row),
-            _ => None,
-        };
-        mem::replace(&mut self.row, next)
+        mem::replace(&mut self.row, self.rows.recv().ok())
     }
 }
 
@@ -341,8 +227,7 @@ pub(super) fn write_merged(
         rank: 0,
         ..Heading::plain(ACCOUNT)
     };
-    let shown = headings[..width].iter().map(KeptHeading::heading);
-    writer.header(&[account].into_iter().chain(shown).collect::<Vec<_>>())?;
+    writer.header(&[&[account][..], &headings[..width]].concat())?;
     let mut put = |(account, row): &(AccountName, Vec<Cell>)| {
         let account = [Value::Text(account.as_str())].into_iter();
         let values = account.chain(row[..width].iter().map(Value::from));
@@ -374,9 +259,8 @@ fn next_row(heads: &mut [Head], keys: &[Key], is_turned: bool) -> Option<(Accoun
     Some((head.account, head.next()?))
 }
 
-fn resolved(by: &[(String, Way)], headings: &[KeptHeading]) -> Vec<Key> {
-    let headings: Vec<_> = headings.iter().map(KeptHeading::heading).collect();
-    let key = |(name, way): &(String, Way)| Key::new(name, *way, &headings);
+fn resolved(by: &[(String, Way)], headings: &[Heading<'_>]) -> Vec<Key> {
+    let key = |(name, way): &(String, Way)| Key::new(name, *way, headings);
     by.iter().map_while(key).collect()
 }
 
@@ -409,17 +293,11 @@ mod tests {
         let mut written = Written::default();
         thread::scope(|scope| {
             let accounts = NAMES.iter().zip(of_accounts).map(|(name, rows)| {
-                let (feed, source) = Feed::new();
+                let (mut feed, source) = Feed::new();
                 scope.spawn(move || {
-                    let columns = ["number", "text"].map(Heading::plain);
-                    let send = |writer: &mut dyn RowWriter| {
-                        let written = writer.header(&columns);
-                        let written = written
-                            .and_then(|()| rows.iter().try_for_each(|row| writer.row(&cells(row))));
-                        Ok(written.map_err(archiver::query::Error::Write)?)
-                    };
+                    feed.header(&["number", "text"].map(Heading::plain))?;
                     // The merge hangs up when it has enough.
-                    assert!(feed.send(send).is_ok());
+                    rows.iter().try_for_each(|row| feed.row(&cells(row)))
                 });
                 Head::new(name.parse().unwrap(), source).unwrap()
             });

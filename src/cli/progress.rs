@@ -137,10 +137,7 @@ impl Progress {
 
     /// The terminal for messages about this sync.
     pub(super) fn terminal(&self) -> Terminal {
-        match self.shown().run {
-            Some(run) => self.terminal.about(run),
-            None => self.terminal,
-        }
+        self.terminal.about(self.shown().run)
     }
 
     /// Keeps the bar moving from now on. The steady tick of `indicatif` panics when no thread is available.

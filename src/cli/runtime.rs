@@ -6,17 +6,16 @@ use archiver::core::cancellation::{Cancellation, Canceller};
 use archiver::core::threads;
 use archiver::core::threads::lock;
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::pending;
 use std::io;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// A runtime without threads of its own: it works while a thread blocks on it.
@@ -129,18 +128,11 @@ pub(super) fn stop_signals(
     overdue: Option<Overdue>,
 ) -> Result<StopSignals, Failure> {
     let runtime = runtime()?;
-    let canceller = Canceller::default();
+    let canceller = Arc::new(Canceller::default());
     let cancellation = canceller.cancellation();
-    let signals = runtime.block_on(async { signals_of(hangup) });
-    let mut signals = signals.map_err(cannot_start)?;
-    let (end, mut ended) = oneshot::channel();
+    hear_signals(&runtime, hangup, move |_| canceller.cancel())?;
+    let (end, ended) = oneshot::channel();
     let heard = cancellation.clone();
-    let count = async move {
-        loop {
-            next_of(&mut signals).await;
-            canceller.cancel();
-        }
-    };
     let time_is_up = async move {
         heard.over(GONE_WITHIN).await;
         tokio::time::sleep(AT_ONCE).await;
@@ -148,8 +140,7 @@ pub(super) fn stop_signals(
     let listen = async move {
         tokio::select! {
             // The sender sends nothing; dropping it is the signal.
-            _ = &mut ended => None,
-            () = count => None,
+            _ = ended => None,
             () = time_is_up, if overdue.is_some() => overdue,
         }
     };
@@ -170,25 +161,27 @@ pub(super) fn stop_signals(
     })
 }
 
-/// The signals that ask to stop, each with its number. Call it within a runtime.
-fn signals_of(hangup: Hangup) -> io::Result<Vec<(i32, Signal)>> {
+/// Calls `hear` with the number of each signal that asks to stop, while a thread blocks on the runtime.
+fn hear_signals(
+    runtime: &Runtime,
+    hangup: Hangup,
+    hear: impl Fn(i32) + Clone + Send + 'static,
+) -> Result<(), Failure> {
+    let _within = runtime.enter();
     let mut kinds = vec![SignalKind::terminate(), SignalKind::interrupt()];
     if hangup == Hangup::Stops && !is_hangup_ignored() {
         kinds.push(SignalKind::hangup());
     }
-    let listen = |kind: SignalKind| Ok((kind.as_raw_value(), signal(kind)?));
-    kinds.into_iter().map(listen).collect()
-}
-
-/// The number of the next signal.
-async fn next_of(signals: &mut [(i32, Signal)]) -> i32 {
-    let heard = poll_fn(|context| {
-        let heard = signals
-            .iter_mut()
-            .find_map(|(number, signal)| signal.poll_recv(context).is_ready().then_some(*number));
-        heard.map_or(Poll::Pending, Poll::Ready)
-    });
-    heard.await
+    for kind in kinds {
+        let mut signal = signal(kind).map_err(cannot_start)?;
+        let hear = hear.clone();
+        runtime.spawn(async move {
+            while signal.recv().await.is_some() {
+                hear(kind.as_raw_value());
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Ends the process, even while other threads are busy.
@@ -216,11 +209,12 @@ pub(super) fn end_at_signals_as_first_process() -> Result<(), Failure> {
         return Ok(());
     }
     let runtime = runtime()?;
-    let signals = runtime.block_on(async { signals_of(Hangup::IsNoMatter) });
-    let mut signals = signals.map_err(cannot_start)?;
     #[expect(clippy::exit, reason = "a signal ends a process wherever it is")]
-    let end = move || std::process::exit(128 + runtime.block_on(next_of(&mut signals)));
-    threads::spawn(end).map_err(cannot_start)
+    let end = |number: i32| {
+        std::process::exit(128 + number);
+    };
+    hear_signals(&runtime, Hangup::IsNoMatter, end)?;
+    threads::spawn(move || runtime.block_on(pending())).map_err(cannot_start)
 }
 
 /// True when SIGHUP was ignored at the start, as Linux reports it. Where that is unknown, the signal keeps its default:

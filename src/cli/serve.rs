@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use archiver::archive;
+use archiver::config::Config;
 use archiver::core::cancellation::Cancellation;
 use archiver::web::{ListenAddress, Refusal, Server, StatusCode, Uri, pages};
 use axum::Router;
@@ -130,8 +131,8 @@ fn surroundings(context: &Context) -> Result<Vec<OsString>, Refusal> {
     let flag = |name: &str, path: &Path| [name.as_ref(), path.as_os_str()].join("=".as_ref());
     let config = context.global.config.as_deref();
     let config = config.map(|path| flag("--config", path));
-    let accounts = context.accounts.iter();
-    let accounts = accounts.map(|it| format!("--account={}", it.name).into());
+    let accounts = context.accounts.iter().filter_map(Config::account);
+    let accounts = accounts.map(|name| format!("--account={name}").into());
     let mut words: Vec<OsString> = config.into_iter().chain(accounts).collect();
     // Each of several accounts has its own archive.
     if !context.has_several() {

@@ -104,19 +104,13 @@ impl Terminal {
     }
 
     /// The terminal for messages about one sync.
-    pub(super) fn about(self, run: RunId) -> Self {
-        Self {
-            run: Some(run),
-            ..self
-        }
+    pub(super) fn about(self, run: Option<RunId>) -> Self {
+        Self { run, ..self }
     }
 
     /// The terminal for messages about one of several accounts. Each line begins with its name.
-    pub(super) fn of_account(self, account: AccountName) -> Self {
-        Self {
-            account: Some(account),
-            ..self
-        }
+    pub(super) fn of_account(self, account: Option<AccountName>) -> Self {
+        Self { account, ..self }
     }
 
     /// Prints a failure and its hint.
@@ -179,36 +173,33 @@ impl Terminal {
         if self.is_quiet && level != Level::Error {
             return;
         }
-        let now = Timestamp::now();
-        let message = Message { level, text, hint };
+        let message = self.message(level, text, hint);
         let text = match self.style {
-            Style::Json => self.as_json(now, &message),
+            Style::Json => message.as_json(),
             Style::Plain => self.as_text("", &message),
-            Style::Stamped => self.as_text(&format!("{now} "), &message),
+            Style::Stamped => self.as_text(&format!("{} ", message.time), &message),
             Style::Journal => self.as_text(&format!("<{}>", level.marks().2), &message),
         };
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
-    fn as_json(&self, now: Timestamp, message: &Message<'_>) -> String {
-        let record = Record {
-            time: now.to_string(),
-            level: message.level,
+    fn message<'a>(&'a self, level: Level, text: &'a str, hint: Option<&'a str>) -> Message<'a> {
+        Message {
+            time: Timestamp::now(),
+            level,
             account: self.account.as_ref().map(AccountName::as_str),
             run: self.run,
-            message: message.text,
-            hint: message.hint,
-        };
-        let text = serde_json::to_string(&record).unwrap_or_default();
-        format!("{}\n", visible_json(&text))
+            message: text,
+            hint,
+        }
     }
 
     /// The lines of a message and its hint, each of which begins with `lead` and the account.
     fn as_text(&self, lead: &str, message: &Message<'_>) -> String {
-        let run = self.run.filter(|_| !lead.is_empty());
+        let run = message.run.filter(|_| !lead.is_empty());
         let run = run.map_or(String::new(), |run| format!("run {run}: "));
         let (label, color, _) = message.level.marks();
-        let text = format!("{run}{}", message.text);
+        let text = format!("{run}{}", message.message);
         let text = self.lines(lead, (label, color), &text);
         let hint = message
             .hint
@@ -291,17 +282,10 @@ enum Level {
     Detail,
 }
 
-/// One message.
-struct Message<'a> {
-    level: Level,
-    text: &'a str,
-    hint: Option<&'a str>,
-}
-
-/// One message as JSON, for programs.
+/// One message, as programs read it.
 #[derive(Serialize)]
-struct Record<'a> {
-    time: String,
+struct Message<'a> {
+    time: Timestamp,
     level: Level,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
@@ -310,6 +294,13 @@ struct Record<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+}
+
+impl Message<'_> {
+    fn as_json(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        format!("{}\n", visible_json(&text))
+    }
 }
 
 const RED: &str = "\x1b[1;31m";
@@ -346,11 +337,12 @@ const INDENT: usize = 2;
 mod tests {
     use super::*;
 
-    const MESSAGE: Message<'_> = Message {
-        level: Level::Warning,
-        text: "a page was slow\nand \u{1b}[2J another",
-        hint: Some("wait"),
-    };
+    const TEXT: &str = "a page was slow\nand \u{1b}[2J another";
+
+    fn text(terminal: &Terminal, lead: &str) -> String {
+        let message = terminal.message(Level::Warning, TEXT, Some("wait"));
+        terminal.as_text(lead, &message)
+    }
 
     fn terminal(is_colored: bool, message_width: Option<usize>) -> Terminal {
         let environment = Environment::default();
@@ -365,14 +357,18 @@ mod tests {
     #[test]
     fn a_person_reads_the_words_alone() {
         assert_eq!(
-            terminal(false, None).as_text("", &MESSAGE),
+            text(&terminal(false, None), ""),
             "warning: a page was slow\n  and \\x1b[2J another\nhint: wait\n"
         );
     }
 
     #[test]
     fn a_long_message_is_wrapped_unless_a_caret_stands_below_a_place() {
-        let text = |text| terminal(true, Some(20)).as_text("", &Message { text, ..MESSAGE });
+        let terminal = terminal(true, Some(20));
+        let text = |text| {
+            let message = terminal.message(Level::Warning, text, Some("wait"));
+            terminal.as_text("", &message)
+        };
         assert_eq!(
             text("a page was slow and late"),
             format!(
@@ -388,40 +384,44 @@ mod tests {
     fn every_line_of_a_log_says_when_and_which_sync() {
         let log = terminal(false, None);
         assert_eq!(
-            log.as_text("2026-01-01T00:00:00Z ", &MESSAGE),
+            text(&log, "2026-01-01T00:00:00Z "),
             "2026-01-01T00:00:00Z warning: run 12: a page was slow\n\
              2026-01-01T00:00:00Z   and \\x1b[2J another\n\
              2026-01-01T00:00:00Z hint: wait\n"
         );
-        let text = log.as_text("<4>", &MESSAGE);
+        let text = text(&log, "<4>");
         assert!(text.lines().all(|line| line.starts_with("<4>")));
     }
 
     #[test]
     fn every_line_about_one_of_several_accounts_begins_with_its_name() {
-        let of_account = |width| terminal(false, width).of_account("work".parse().unwrap());
+        let of_account = |width| terminal(false, width).of_account(Some("work".parse().unwrap()));
         assert_eq!(
-            of_account(Some(22)).as_text("", &MESSAGE),
+            text(&of_account(Some(22)), ""),
             "work: warning: a page\nwork:   was slow\nwork:   and \\x1b[2J\nwork:   another\nwork: hint: wait\n"
         );
-        let stamped = of_account(None).as_text("<4>", &MESSAGE);
+        let stamped = text(&of_account(None), "<4>");
         assert!(stamped.starts_with("<4>work: warning: run 12: a page"));
-        let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let json = of_account(None).as_json(now, &MESSAGE);
+        let work = of_account(None);
+        let json = work.message(Level::Note, TEXT, None).as_json();
         assert!(json.contains(r#""account":"work""#));
     }
 
     #[test]
     fn a_program_reads_one_object_a_line() {
-        let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let text = terminal(false, None).as_json(now, &MESSAGE);
+        let terminal = terminal(false, None);
+        let message = Message {
+            time: "2026-01-01T00:00:00Z".parse().unwrap(),
+            ..terminal.message(Level::Warning, TEXT, Some("wait"))
+        };
+        let text = message.as_json();
         assert_eq!(text.lines().count(), 1);
         let object: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "time": "2026-01-01T00:00:00Z",
             "level": "warning",
             "run": 12,
-            "message": MESSAGE.text,
+            "message": TEXT,
             "hint": "wait",
         });
         assert_eq!(object, expected);

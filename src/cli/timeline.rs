@@ -60,7 +60,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         if is_for_people {
             details.push(introduction(&droplet, &flags.tz));
         }
-        if own.member.is_none() {
+        if !own.is_one_of_several() {
             // Of several accounts, each is introduced after the rows of all.
             details
                 .drain(..)

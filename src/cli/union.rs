@@ -4,7 +4,6 @@
 //! follow from all answers.
 
 use std::io;
-use std::sync::Arc;
 use std::thread::{self, Builder, ScopedJoinHandle};
 
 use archiver::core::account::AccountName;
@@ -16,14 +15,11 @@ use archiver::query::{self, Filter, Stranger};
 use super::Context;
 use super::answer::{self, AnswerFlags, Printed};
 use super::basis::Doubt;
-use super::context::{MEMBER_WAIT, Member};
+use super::context::MEMBER_WAIT;
 use super::exit::{Failure, Status};
 use super::order::{Feed, Head, Order, write_merged};
 use super::runtime::side_by_side;
 use super::searched;
-
-/// The page caches of all connections together, in KiB.
-const CACHES_KIB: usize = 10_240;
 
 /// A question whose answer is rows.
 pub(super) struct Question<'a> {
@@ -95,9 +91,8 @@ impl<'a> Question<'a> {
             (printed.rows, Answers::new(all, context.basis.doubt()))
         };
         for (account, said) in &answers.all {
-            let terminal = account.map_or(context.terminal, |it| context.terminal.of_account(it));
             for text in &said.details {
-                terminal.detail(0, text);
+                context.terminal.of_account(*account).detail(0, text);
             }
         }
         let is_wrong = answers.warn(context, |said| &said.slips);
@@ -119,13 +114,13 @@ impl<'a> Question<'a> {
     ) -> Result<Printed<T>, Failure> {
         let total = self.total.filter(|_| self.flags.output.is_for_people());
         answer::print(context, self.flags, |printer| {
-            let flags = &self.order.flags;
+            printer.order = self.order.flags.clone();
             let Some(total) = total else {
-                return flags.pass(printer, ask);
+                return ask(printer);
             };
             let mut writer = WithTotal::new(printer, total);
-            let outcome = flags.pass(&mut writer, ask)?;
-            writer.write_total().map_err(query::Error::Write)?;
+            let outcome = ask(&mut writer)?;
+            writer.write_total()?;
             Ok(outcome)
         })
     }
@@ -134,10 +129,8 @@ impl<'a> Question<'a> {
         if heads.is_empty() {
             return Ok(0);
         }
-        let printed = self.print_ordered(context, |rows| {
-            let written = write_merged(heads, &self.order, rows);
-            Ok(written.map_err(query::Error::Write)?)
-        })?;
+        let printed =
+            self.print_ordered(context, |rows| Ok(write_merged(heads, &self.order, rows)?))?;
         Ok(printed.rows)
     }
 
@@ -155,8 +148,8 @@ impl<'a> Question<'a> {
             // A few accounts at a time look for their first rows, which may take memory.
             for some in members.chunks(at_once) {
                 let start = |own| {
-                    let (feed, source) = Feed::new();
-                    let work = move || feed.send(|rows| ask(own, rows));
+                    let (mut feed, source) = Feed::new();
+                    let work = move || ask(own, &mut feed);
                     (source, (own, Builder::new().spawn_scoped(scope, work)))
                 };
                 let started: Vec<_> = some.iter().map(start).collect();
@@ -188,11 +181,16 @@ impl<'a> Question<'a> {
 
 type Running<'scope, T> = io::Result<ScopedJoinHandle<'scope, Result<T, Failure>>>;
 
-fn joined<T>((own, thread): (&Context, Running<'_, T>)) -> Outcome<T> {
+fn joined<T: Default>((own, thread): (&Context, Running<'_, T>)) -> Outcome<T> {
     let unexpected = |_| Err(Failure::failed("its thread ended unexpectedly"));
     let result = match thread {
         Ok(thread) => thread.join().unwrap_or_else(unexpected),
         Err(error) => Err(Failure::failed(refused(error).to_string())),
+    };
+    let result = match result {
+        // The merge has enough.
+        Err(failure) if failure.status == Status::Closed => Ok(T::default()),
+        result => result,
     };
     (own.clone(), result)
 }
@@ -232,18 +230,13 @@ fn members<T>(context: &Context, filter: &Filter) -> (Vec<Context>, Vec<Outcome<
     });
     let known: Vec<Vec<Stranger>> = found.iter().filter_map(|it| it.1.clone().ok()).collect();
     let is_known = |stranger: &Stranger| known.iter().any(|others| !others.contains(stranger));
-    let cache_kib = (CACHES_KIB / found.len().max(1)).clamp(64, 1_280);
     let (mut members, mut outcomes) = (Vec::new(), Vec::new());
     for (own, strangers) in found {
         match strangers {
             Ok(mut strangers) => {
                 strangers.retain(is_known);
-                let member = Member {
-                    strangers,
-                    cache_kib,
-                };
-                let member = Some(Arc::new(member));
-                members.push(Context { member, ..own });
+                let strangers = Some(strangers.into());
+                members.push(Context { strangers, ..own });
             }
             Err(failure) => outcomes.push((own, Err(failure))),
         }
@@ -257,7 +250,7 @@ fn members<T>(context: &Context, filter: &Filter) -> (Vec<Context>, Vec<Outcome<
 
 /// The filter without what only other accounts know; `None` when nothing of it is left.
 pub(super) fn narrowed(context: &Context, filter: &Filter) -> Option<Filter> {
-    let strangers = context.member.as_ref().map_or(&[][..], |it| &it.strangers);
+    let strangers = context.strangers.as_deref().unwrap_or_default();
     filter.clone().without(strangers)
 }
 

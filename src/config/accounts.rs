@@ -21,23 +21,21 @@ use crate::core::files::resolved;
 use crate::core::secrets::{looks_like_token, shown_path};
 use crate::core::similar::{did_you_mean, listed, nearest};
 
-/// An account, and its settings.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// The name in the configuration.
-    pub name: AccountName,
-    /// Its settings, with those of the top level where it has none of its own.
-    pub config: Config,
-}
-
 impl Config {
-    /// The accounts that a command is about: those of the flags, else of `$ARCHIVER_ACCOUNT`, else of
+    /// The account whose settings these are, with those of the top level where it has none of its own. `None` for the top
+    /// level itself.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountName> {
+        self.account
+    }
+
+    /// The settings of the accounts that a command is about: those of the flags, else of `$ARCHIVER_ACCOUNT`, else of
     /// `default_account`, sorted by name. Without any of them, all accounts, or none where the top level is meant: it
     /// has a `database` or a source of the token, or an archive was asked for (`has_archive`).
     ///
     /// # Errors
     /// When a name is unknown, or two accounts have the same archive.
-    pub fn select(&self, by_flag: &[String], has_archive: bool) -> Result<Vec<Account>, Error> {
+    pub fn select(&self, by_flag: &[String], has_archive: bool) -> Result<Vec<Self>, Error> {
         let file = self.file();
         let is_top_level = has_archive
             || file.database.is_some()
@@ -55,11 +53,8 @@ impl Config {
         if !names.is_empty() {
             self.refuse_shared_archives()?;
         }
-        Ok(self.accounts(names).collect())
-    }
-
-    fn accounts(&self, names: BTreeSet<AccountName>) -> impl Iterator<Item = Account> {
-        names.into_iter().filter_map(|name| self.account(name))
+        let accounts = names.into_iter().filter_map(|name| self.of_account(name));
+        Ok(accounts.collect())
     }
 
     /// The accounts that are asked for, with the source: a list with commas.
@@ -120,11 +115,10 @@ impl Config {
         Ok(names)
     }
 
-    /// The account of this name, if there is one.
-    #[must_use]
-    pub fn account(&self, name: AccountName) -> Option<Account> {
+    /// The settings of the account of this name, if there is one.
+    fn of_account(&self, name: AccountName) -> Option<Self> {
         let own = self.file().accounts.get(name.as_str())?;
-        let config = Self {
+        Some(Self {
             read: Read {
                 file: own.clone(),
                 lines: Arc::clone(&self.read.lines),
@@ -132,14 +126,16 @@ impl Config {
             account: Some(name),
             environment: self.environment.clone(),
             path: self.path.clone(),
-        };
-        Some(Account { name, config })
+        })
     }
 
     /// Refuses two accounts with the same archive. Their histories would mix.
     fn refuse_shared_archives(&self) -> Result<(), Error> {
         let mut archives = BTreeMap::new();
-        for Account { name, config } in self.accounts(self.account_names()) {
+        for name in self.account_names() {
+            let Some(config) = self.of_account(name) else {
+                continue;
+            };
             let archive = config.configured_database()?.value;
             // Two names of one file (hard links) are two paths.
             let file = archive.metadata().map(|it| (it.dev(), it.ino()));
@@ -161,16 +157,16 @@ impl Config {
 ///
 /// # Errors
 /// When the path of a file with a token cannot be resolved.
-pub fn sharing_a_token(accounts: &[Account]) -> Result<Vec<AccountName>, Error> {
+pub fn sharing_a_token(accounts: &[Config]) -> Result<Vec<AccountName>, Error> {
     let mut sources: Vec<(SecretString, Vec<AccountName>)> = Vec::new();
-    for Account { name, config } in accounts {
+    for config in accounts {
         let Some(source) = first_source(&config.token_sources(None)?) else {
             continue;
         };
         let text = source.expose_secret();
         match sources.iter_mut().find(|it| it.0.expose_secret() == text) {
-            Some((_, names)) => names.push(*name),
-            None => sources.push((source, vec![*name])),
+            Some((_, names)) => names.extend(config.account),
+            None => sources.push((source, Vec::from_iter(config.account))),
         }
     }
     let mut groups = sources.into_iter().map(|(_, names)| names);

@@ -48,7 +48,7 @@ impl Home {
 
     fn account(&self, text: &str, name: &str, variables: &[(&str, &str)]) -> Config {
         let config = self.load(text, variables).unwrap();
-        config.account(name.parse().unwrap()).unwrap().config
+        config.of_account(name.parse().unwrap()).unwrap()
     }
 }
 
@@ -56,7 +56,10 @@ fn selected(config: &Config, by_flag: &[&str], has_archive: bool) -> Result<Stri
     let by_flag: Vec<_> = by_flag.iter().map(|it| (*it).to_owned()).collect();
     let accounts = config.select(&by_flag, has_archive);
     let accounts = accounts.map_err(|error| error.to_string())?;
-    let names: Vec<_> = accounts.iter().map(|it| it.name.to_string()).collect();
+    let names: Vec<_> = accounts
+        .iter()
+        .map(|it| it.account.unwrap().to_string())
+        .collect();
     Ok(names.join(" "))
 }
 

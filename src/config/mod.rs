@@ -18,7 +18,7 @@ mod token_command;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-pub use accounts::{Account, sharing_a_token};
+pub use accounts::sharing_a_token;
 pub use environment::Environment;
 pub use error::Error;
 pub use file::{ConfigFile, Hidden, Limits, Monitoring, Schedule, SyncScope};

@@ -1,8 +1,11 @@
 //! The words of help and of mistakes: plain, about what was written, and as wide as the terminal.
 
+use std::time::Duration;
+
 use unicode_width::UnicodeWidthStr;
 
 use crate::account::cloud;
+use crate::process::Running;
 use crate::sandbox::Sandbox;
 
 const COMMANDS: [&str; 21] = [
@@ -206,6 +209,17 @@ fn a_minus_sign_means_ago() {
         .query(&["--since", "--until", "3d"])
         .exits(2)
         .says("--since needs a value");
+}
+
+#[test]
+fn thousands_of_words_are_understood_at_once() {
+    let files: Vec<String> = (0..20_000).map(|it| format!("missing-{it}")).collect();
+    let words = ["import"]
+        .into_iter()
+        .chain(files.iter().map(String::as_str));
+    let sandbox = Sandbox::new();
+    let running = Running::start(sandbox.command(&words.collect::<Vec<_>>()));
+    running.end_within(Duration::from_secs(60)).exits(2);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod values;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::slice;
+use std::{mem, slice};
 
 use archiver::config::Environment;
 use archiver::output::visible;
@@ -168,33 +168,28 @@ fn below(path: &[&Command]) -> Vec<Known> {
 /// The words of the last command of a line that a shell is still reading. The last word may be unfinished, and its
 /// quotation open; it is empty after a blank.
 fn words_of(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
+    let (mut words, mut word) = (Vec::new(), String::new());
     let mut quotation = None;
     let mut characters = line.chars();
     while let Some(character) = characters.next() {
         match (quotation, character) {
             (Some(mark), _) if mark == character => quotation = None,
             (None, '\'' | '"') => quotation = Some(character),
-            (None | Some('"'), '\\') => push(&mut words, characters.next()),
-            (None, ' ' | '\t' | '\n') => {
-                if words.last().is_some_and(|word| !word.is_empty()) {
-                    words.push(String::new());
-                }
+            (None | Some('"'), '\\') => word.extend(characters.next()),
+            (None, ' ' | '\t' | '\n') if word.is_empty() => {}
+            (None, ' ' | '\t' | '\n') => words.push(mem::take(&mut word)),
+            (None, ';' | '|' | '&' | '(') => {
+                words.clear();
+                word.clear();
             }
-            (None, ';' | '|' | '&' | '(') => words = vec![String::new()],
-            _ => push(&mut words, Some(character)),
+            _ => word.push(character),
         }
     }
+    words.push(word);
     // Variables that are set for this command alone.
     let is_setting = |word: &&String| word.contains('=');
     let settings = words.iter().take_while(is_setting).count();
     words.split_off(settings)
-}
-
-fn push(words: &mut [String], character: Option<char>) {
-    if let Some(word) = words.last_mut() {
-        word.extend(character);
-    }
 }
 
 #[cfg(test)]

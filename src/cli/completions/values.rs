@@ -45,13 +45,11 @@ const LONGEST_LOCK: Duration = Duration::from_millis(5);
 impl Place<'_> {
     /// The number of words after the commands that are no flags.
     pub(super) fn given(&self) -> usize {
-        let mut is_value = false;
-        let is_word = |word: &&String| {
-            let was_value = std::mem::replace(&mut is_value, takes_value(self.path, word));
-            !was_value && !word.starts_with('-')
-        };
-        let words = self.before.iter().filter(is_word).count();
-        words.saturating_sub(self.path.len())
+        let words = self.before.iter().filter(|word| !word.starts_with('-'));
+        let values = (self.before.iter()).filter(|word| takes_value(self.path, word));
+        words
+            .count()
+            .saturating_sub(values.count() + self.path.len())
     }
 
     /// The argument without a flag that stands here: the next one, or the last one, if it takes several values.
@@ -192,7 +190,7 @@ impl Place<'_> {
         let path = |config: &Config| Ok(config.database(db.as_deref())?.value);
         match accounts.as_slice() {
             [] => Ok(vec![path(&config)?]),
-            accounts => accounts.iter().map(|it| path(&it.config)).collect(),
+            accounts => accounts.iter().map(path).collect(),
         }
     }
 

@@ -57,7 +57,7 @@ impl Archive {
         let connection = context.open_archive()?;
         let lock = LockState::of(&context.archive_path()?);
         Ok(Self {
-            account: context.member.as_ref().and_then(|_| context.account()),
+            account: context.terminal.account,
             context: context.clone(),
             status: status::read(&connection, &lock, now, None)?,
             chosen: query::droplets_kept(&connection, &known(context, filter.clone()))?,
@@ -90,7 +90,7 @@ impl Page<'_> {
         let Some(account) = self.asked.get() else {
             return Err(failure);
         };
-        self.context.terminal.of_account(account).failure(&failure);
+        (self.context.terminal.of_account(Some(account))).failure(&failure);
         let mut found = self.found;
         found.all.retain(|(it, _)| *it != Some(account));
         found.failed = Some(match found.all.is_empty() {
