@@ -90,8 +90,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let connection = own.open_archive()?;
         filter::check(own, flags, &connection, &filter)?;
         let mut droplets = query::inventory(&connection, &filter, now)?;
-        droplets.retain(|droplet| states.has(state_of(droplet)));
-        let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
+        droplets.retain(|droplet| states.has(Some(state_of(droplet))));
+        let slips = filter::slips(&connection, &filter, droplets.len() as u64)?;
         // An action that is not archived may decide the state of a droplet.
         let has_states = !states.is_anything();
         if has_states {

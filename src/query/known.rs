@@ -33,15 +33,13 @@ const MOST: i64 = 200;
 pub fn types(connection: Option<&Connection>) -> Vec<Known> {
     let archived = found(connection, TYPE.seen, []);
     if archived.is_empty() {
-        return known_types().map(plain).collect();
+        let plain = known_types().map(|value| Known {
+            value: value.to_owned(),
+            about: String::new(),
+        });
+        return plain.collect();
     }
     archived
-}
-
-/// The types of resources that have actions. No index has those that are archived.
-#[must_use]
-pub fn resource_types() -> Vec<Known> {
-    RESOURCE_TYPES.into_iter().map(plain).collect()
 }
 
 /// The archived regions.
@@ -120,13 +118,6 @@ fn numbers(digits: &str) -> Vec<(i64, i64)> {
         Some((least, least.checked_add(scale - 1)?))
     });
     ranges.collect()
-}
-
-fn plain(value: &str) -> Known {
-    Known {
-        value: value.to_owned(),
-        about: String::new(),
-    }
 }
 
 /// The values and the words of a statement.

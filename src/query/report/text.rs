@@ -206,8 +206,8 @@ impl Report {
     /// is more than the name of a column.
     #[must_use]
     pub fn row_order(&self) -> (Vec<(String, bool)>, Option<String>) {
-        let lines = self.sql.lines().map(|line| line.split("--").next());
-        let sql: String = lines.flatten().flat_map(|line| [line, "\n"]).collect();
+        let lines = self.sql.lines().map(without_comment);
+        let sql: String = lines.flat_map(|line| [line, "\n"]).collect();
         let Some(begin) = sql.rfind("ORDER BY ") else {
             return (Vec::new(), None);
         };
@@ -225,6 +225,19 @@ impl Report {
         let limit = limit.and_then(|it| it.strip_suffix(" FROM parameters)"));
         (columns.collect(), limit.map(str::to_owned))
     }
+}
+
+/// The line before its comment. Two dashes in quotes begin none.
+fn without_comment(line: &str) -> &str {
+    let mut quote: Option<u8> = None;
+    let mut pairs = line.bytes().zip(line.bytes().skip(1));
+    let begin = pairs.position(|(byte, next)| {
+        if matches!(byte, b'\'' | b'"') && quote.is_none_or(|open| open == byte) {
+            quote = quote.xor(Some(byte));
+        }
+        quote.is_none() && (byte, next) == (b'-', b'-')
+    });
+    begin.map_or(line, |begin| &line[..begin])
 }
 
 /// The column of a term such as `measured.id DESC`, which the SQL before it may call differently.
@@ -447,6 +460,10 @@ SELECT 1;";
             ("SELECT * FROM (SELECT a FROM b ORDER BY a)", &[]),
             ("SELECT a, b FROM c ORDER BY a, abs(b), a", &["a"]),
             ("SELECT a FROM c ORDER BY a COLLATE NOCASE -- so", &[]),
+            (
+                "SELECT '--\"' AS a, \"b--\" FROM c ORDER BY a -- ORDER BY b",
+                &["a"],
+            ),
         ] {
             let report = Report {
                 sql: sql.to_owned(),
