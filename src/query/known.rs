@@ -257,12 +257,15 @@ fn check(
     filter: &Filter,
     is_checked: fn(&Field, &str) -> bool,
 ) -> Result<Vec<Unseen>, Error> {
-    let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
+    let types = filter.types.any_of.iter().filter_map(|it| match it {
+        TypeSelector::Type(name) => Some(name.as_str()),
+        TypeSelector::Group(_) => None,
+    });
     let mut tags = strings(&filter.tags);
     tags.retain(|tag| !is_pattern(tag));
     let mut unseen = Vec::new();
     for (field, mut values) in [
-        (TYPE, types),
+        (TYPE, types.collect()),
         (STATUS, strings(&filter.statuses)),
         (TAG, tags),
         (REGION, strings(&filter.regions)),
@@ -289,13 +292,6 @@ fn check(
 
 fn strings(choice: &Choice<String>) -> Vec<&str> {
     choice.any_of.iter().map(String::as_str).collect()
-}
-
-fn named(selector: &TypeSelector) -> Option<&str> {
-    match selector {
-        TypeSelector::Type(name) => Some(name),
-        TypeSelector::Group(_) => None,
-    }
 }
 
 #[cfg(test)]
