@@ -88,8 +88,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let answer = question.print(context, |own, rows| {
         let (connection, filter) = filter::opened(own, flags, &filter)?;
         let mut droplets = query::inventory(&connection, &filter, now)?;
-        droplets.retain(|droplet| states.has(state_of(droplet)));
-        let slips = filter::slips(&connection, (&filter, now), droplets.len() as u64)?;
+        droplets.retain(|droplet| states.has(Some(state_of(droplet))));
+        let slips = filter::slips(&connection, &filter, droplets.len() as u64)?;
         // An action that is not archived may decide the state of a droplet.
         let has_states = !states.is_anything();
         if has_states {

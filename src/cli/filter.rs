@@ -205,7 +205,7 @@ pub(super) fn opened(
         if let Some(unknown) = query::unknown(&connection, &filter)?.first() {
             return Err(Failure::new(Status::Unknown, in_words(unknown, false)));
         }
-        if let Some(why) = contradictions(&filter, Timestamp::now()).into_iter().next() {
+        if let Some(why) = contradictions(&filter).into_iter().next() {
             return Err(Failure::usage(why));
         }
     }
@@ -311,7 +311,7 @@ pub(super) fn expect_types(
 /// matched, filters that exclude each other.
 pub(super) fn slips(
     connection: &Connection,
-    (filter, now): (&Filter, Timestamp),
+    filter: &Filter,
     found: u64,
 ) -> Result<Vec<String>, Failure> {
     let mut slips = Vec::new();
@@ -332,7 +332,7 @@ pub(super) fn slips(
         slips.push(in_words(&unseen, is_droplet));
     }
     if found == 0 {
-        slips.extend(contradictions(filter, now));
+        slips.extend(contradictions(filter));
     }
     Ok(slips)
 }

@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let (connection, filter) = filter::opened(own, flags, &filter)?;
         let last = query::last(&connection, &filter, now)?;
         let found = last.iter().filter(|last| last.action_id.is_some()).count();
-        let slips = filter::slips(&connection, (&filter, now), found as u64)?;
+        let slips = filter::slips(&connection, &filter, found as u64)?;
         drop(connection);
         write(&last, rows).map_err(query::Error::Write)?;
         Ok(Said::slips(slips))
@@ -87,7 +87,7 @@ const ORDER: [(&str, Way); 3] = [
 ];
 
 fn write(last: &[Last], rows: &mut dyn RowWriter) -> io::Result<()> {
-    let headings = Last::COLUMNS.map(|name| {
+    let headings = Last::columns().map(|name| {
         let mut heading = Heading::named(name);
         if ["completed_at", "region_slug"].contains(&name) {
             heading.rank = NOT_FOR_PEOPLE;
@@ -95,5 +95,6 @@ fn write(last: &[Last], rows: &mut dyn RowWriter) -> io::Result<()> {
         heading
     });
     rows.header(&headings)?;
-    last.iter().try_for_each(|last| rows.row(&last.values()))
+    last.iter()
+        .try_for_each(|last| rows.row(&last.cells().map(|(_, value)| value)))
 }

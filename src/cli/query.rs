@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use archiver::core::time::Timestamp;
 use archiver::output::{Format, Heading, Value, is_same_name};
 use archiver::query::stats::ACCOUNT;
-use archiver::query::{self, Column, Filter, SortKey};
+use archiver::query::{self, Column, Filter};
 
 use super::Context;
 use super::answer::AnswerFlags;
@@ -27,8 +27,9 @@ pub(super) struct Arguments {
     #[arg(short = 'n', long, value_name = "N", help_heading = ORDER)]
     limit: Option<NonZeroU64>,
     /// The order: started, completed, duration or id
-    #[arg(long, value_name = "KEY", default_value = SortKey::default().name(), help_heading = ORDER)]
-    sort: SortKey,
+    #[arg(long, value_name = "KEY", value_parser = Column::of_key, help_heading = ORDER)]
+    #[arg(default_value = Column::default().key())]
+    sort: Column,
     /// The most recent, longest or greatest first
     #[arg(long, help_heading = ORDER)]
     reverse: bool,
@@ -60,7 +61,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     let mut columns = columns(context, flags)?;
     let mut headings: Vec<_> = columns.iter().map(|column| column.heading()).collect();
     if context.has_several() {
-        columns.extend([arguments.sort.column(), Column::Id]);
+        columns.extend([arguments.sort, Column::Id]);
         headings.extend(order_columns(&filter).map(Heading::plain));
     }
     let question = Question::new(flags, &filter, arguments.order(&filter));
@@ -69,7 +70,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         rows.header(&headings).map_err(query::Error::Write)?;
         let visit = &mut |row: &[Value<'_>]| rows.row(&row[..headings.len()]);
         let found = query::actions(&connection, &filter, now, &columns, visit)?;
-        let slips = filter::slips(&connection, (&filter, now), found)?;
+        let slips = filter::slips(&connection, &filter, found)?;
         Ok(Said::slips(slips))
     })?;
     answer.explain_nothing(context, &filter);
@@ -85,7 +86,7 @@ fn count(
     let answers = union::each(context, filter, |own| {
         let (connection, filter) = filter::opened(own, flags, filter)?;
         let count = query::count(&connection, &filter, now)?;
-        Ok((count, filter::slips(&connection, (&filter, now), count)?))
+        Ok((count, filter::slips(&connection, &filter, count)?))
     })?;
     if let Some(status) = answers.nothing() {
         return Ok(status);

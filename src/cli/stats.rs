@@ -77,7 +77,7 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
         let account = own.account();
         let account = account.as_ref().map(|account| account.as_str());
         let counts = Counts::read(&connection, (&filter, now), &question, account)?;
-        let slips = filter::slips(&connection, (&filter, now), counts.matching())?;
+        let slips = filter::slips(&connection, &filter, counts.matching())?;
         Ok((counts, slips))
     })?;
     if let Some(status) = answers.nothing() {
@@ -140,12 +140,15 @@ fn question(context: &Context, arguments: &Arguments) -> Result<Question, Failur
         false => Measure::Errors,
     };
     Ok(Question {
+        by,
+        zone: arguments.answer.tz.clone(),
+        measure,
+        before: None,
         min_count: arguments.min_count,
         top: arguments.top.map(NonZeroUsize::get),
         only_errored: arguments.errored,
         every_period: true,
         total: arguments.total || arguments.answer.output.is_for_people(),
-        ..Question::new(by, arguments.answer.tz.clone(), measure)
     })
 }
 

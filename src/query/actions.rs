@@ -13,9 +13,8 @@ use std::io;
 use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::filter::Values;
 use super::question::{Arm, Question, Source, plan};
-use super::{Column, Error, Filter, rows};
+use super::{Choice, Column, Error, Filter, rows};
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
 use crate::output::Value;
@@ -117,7 +116,7 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
     let filter = question.filter;
     let mut conditions = Conditions::new(question);
     let mut shown: Vec<&'static str> = columns.iter().map(|column| column.expression()).collect();
-    let key = place_of(filter.sort.column().expression(), &mut shown);
+    let key = place_of(filter.sort.expression(), &mut shown);
     let id = place_of(Column::Id.expression(), &mut shown);
     let mut expressions = shown.join(", ");
     let mut last = String::new();
@@ -126,19 +125,17 @@ pub(super) fn select(question: &Question<'_>, columns: &[Column]) -> Statement {
         last = format!("{}, ", shown.len() + 1);
     }
     let matching = all_arms(question, &mut conditions, &expressions);
-    let limit = filter.limit.map(|limit| conditions.bind(most(limit)));
     let order = |way: &str| format!("ORDER BY {last}{key}{way}, {id}{way}");
-    let greatest_first = format!("{matching}\n{}", order(" DESC"));
-    let sql = match (limit, filter.reverse) {
-        (None, true) => greatest_first,
-        (None, false) => format!("{matching}\n{}", order("")),
-        (Some(limit), true) => format!("{greatest_first}\nLIMIT {limit}"),
-        // The greatest are at the other end of the index. The outer SELECT reverses them, so only these rows are kept.
-        (Some(limit), false) => format!(
-            "SELECT * FROM (\n{greatest_first}\nLIMIT {limit}\n)\n{}",
-            order("")
-        ),
+    let Some(limit) = filter.limit else {
+        let way = if filter.reverse { " DESC" } else { "" };
+        return (format!("{matching}\n{}", order(way)), conditions.parameters);
     };
+    let limit = conditions.bind(most(limit));
+    let mut sql = format!("{matching}\n{}\nLIMIT {limit}", order(" DESC"));
+    if !filter.reverse {
+        // The greatest are at the other end of the index. The outer SELECT reverses them, so only these rows are kept.
+        sql = format!("SELECT * FROM (\n{sql}\n)\n{}", order(""));
+    }
     (sql, conditions.parameters)
 }
 
@@ -228,6 +225,7 @@ impl<'a> Conditions<'a> {
     /// The conditions of the rows of one arm. Only those of its source and its window choose an index.
     fn of(&mut self, arm: &Arm<'_>) -> Vec<String> {
         let question = self.question;
+        let filter = question.filter;
         let mut conditions = self.source(arm.source);
         if !matches!(arm.source, Source::Type(_)) {
             conditions.extend(self.values("+actions.type", &question.types));
@@ -243,10 +241,10 @@ impl<'a> Conditions<'a> {
         conditions.extend(self.window(arm, if is_by_time { "" } else { "+" }));
         conditions.extend(self.reaches(arm.source));
         if arm.source != Source::Open {
-            conditions.extend(self.values("+actions.status", &question.statuses));
+            conditions.extend(self.values("+actions.status", &filter.statuses));
         }
-        conditions.extend(self.values("actions.region_slug", &question.regions));
-        conditions.extend(self.values("actions.resource_type", &question.resource_types));
+        conditions.extend(self.values("actions.region_slug", &filter.regions));
+        conditions.extend(self.values("actions.resource_type", &filter.resource_types));
         if let Some(run) = question.first_run.filter(|run| *run > 1) {
             let run = self.bind(run);
             // SQLite uses the index of later sync runs only when this condition is explicit.
@@ -290,15 +288,15 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    fn values(&mut self, column: &str, values: &Values) -> Option<String> {
-        match values {
-            Values::Any => None,
-            Values::Only(only) => Some(format!("{column} {}", self.is_one_of(only))),
-            Values::Except(except) => {
-                let list = self.bind_list(except.clone());
-                Some(format!("({column} IS NULL OR {column} NOT IN {list})"))
-            }
+    fn values(&mut self, column: &str, choice: &Choice<String>) -> Option<String> {
+        if let Some(wanted) = choice.wanted() {
+            let wanted: Vec<_> = wanted.into_iter().map(str::to_owned).collect();
+            return Some(format!("{column} {}", self.is_one_of(&wanted)));
         }
+        (!choice.none_of.is_empty()).then(|| {
+            let list = self.bind_list(choice.none_of.clone());
+            format!("({column} IS NULL OR {column} NOT IN {list})")
+        })
     }
 
     fn window(&mut self, arm: &Arm<'_>, unary: &str) -> Vec<String> {

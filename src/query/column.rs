@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::output::{Heading, is_same_name};
 
 /// A column of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Column {
     /// The id of the action.
     Id,
@@ -16,7 +16,8 @@ pub enum Column {
     Status,
     /// The type.
     Type,
-    /// The start time.
+    /// The start time, by which actions are sorted unless the user chooses another column.
+    #[default]
     StartedAt,
     /// The end time.
     CompletedAt,
@@ -54,6 +55,14 @@ impl Column {
         Self::DropletName,
         Self::Region,
         Self::FirstSeenAt,
+    ];
+
+    /// The columns that sort actions.
+    pub const KEYS: [Self; 4] = [
+        Self::StartedAt,
+        Self::CompletedAt,
+        Self::DurationSeconds,
+        Self::Id,
     ];
 
     /// The columns for people, unless they choose others.
@@ -96,6 +105,26 @@ impl Column {
         self.definition().0
     }
 
+    /// The name in short, which chooses the column as the sort key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        short(self.name())
+    }
+
+    /// The column that is chosen as the sort key, by its key or its name.
+    ///
+    /// # Errors
+    /// The message for another word. It says which words are keys.
+    pub fn of_key(text: &str) -> Result<Self, String> {
+        let lower = text.to_ascii_lowercase();
+        let mut all = Self::KEYS.into_iter();
+        all.find(|column| column.key() == short(&lower))
+            .ok_or_else(|| {
+                let keys = Self::KEYS.map(Self::key).join(", ");
+                format!("`{text}` is not a sort key: use {keys}")
+            })
+    }
+
     /// The title with the way to format the values.
     #[must_use]
     pub fn heading(self) -> Heading<'static> {
@@ -130,6 +159,10 @@ impl Column {
             Self::FirstSeenAt => ("first_seen_at", FIRST_SEEN),
         }
     }
+}
+
+fn short(column: &str) -> &str {
+    column.trim_end_matches("_at").trim_end_matches("_seconds")
 }
 
 const DURATION: &str = "
@@ -190,6 +223,26 @@ mod tests {
         assert!(
             message.starts_with("`who` is not a column: use id, status, type"),
             "{message}"
+        );
+    }
+
+    #[test]
+    fn a_key_is_chosen_by_its_name_or_its_column() {
+        for column in Column::KEYS {
+            assert_eq!(Column::of_key(column.key()), Ok(column));
+        }
+        assert_eq!(Column::of_key("started_at"), Ok(Column::StartedAt));
+        assert_eq!(
+            Column::of_key("Duration_Seconds"),
+            Ok(Column::DurationSeconds)
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_lists_those_that_exist() {
+        assert_eq!(
+            Column::of_key("size").unwrap_err(),
+            "`size` is not a sort key: use started, completed, duration, id"
         );
     }
 }

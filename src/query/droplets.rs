@@ -69,14 +69,13 @@ pub(crate) fn one_droplet(
     connection: &Connection,
     selector: &DropletSelector,
 ) -> Result<DropletId, Error> {
-    match selector {
-        DropletSelector::Id(id) => Ok(*id),
-        DropletSelector::Name(name) => one_by_name(connection, name),
-        DropletSelector::Pattern(pattern) => only(
-            pattern,
-            first_column(connection, LIKE, [pattern])?,
-            connection,
-        ),
+    let ids = named(connection, selector)?;
+    match (selector, ids.as_slice()) {
+        (DropletSelector::Id(id), _) | (_, [id]) => Ok(*id),
+        (DropletSelector::Name(name) | DropletSelector::Pattern(name), _) => {
+            let name = name.clone();
+            Err(Error::AmbiguousName { name, ids })
+        }
     }
 }
 
@@ -112,20 +111,40 @@ fn ids(
 ) -> Result<BTreeSet<DropletId>, Error> {
     let mut found = BTreeSet::new();
     for selector in selectors {
-        match selector {
-            DropletSelector::Pattern(pattern) => {
-                let ids: Vec<DropletId> = first_column(connection, LIKE, [pattern])?;
-                if ids.is_empty() {
-                    return Err(unknown(connection, pattern)?);
-                }
-                found.extend(ids);
-            }
-            one => {
-                found.insert(one_droplet(connection, one)?);
-            }
-        }
+        found.extend(match selector {
+            DropletSelector::Pattern(_) => named(connection, selector)?,
+            one => vec![one_droplet(connection, one)?],
+        });
     }
     Ok(found)
+}
+
+/// The droplets of a name or a pattern, oldest first: one at least. Digits may be an id or a name. The id of an archived
+/// droplet wins, but it is an error when another droplet has this name.
+fn named(connection: &Connection, selector: &DropletSelector) -> Result<Vec<DropletId>, Error> {
+    let (name, digits): (_, Option<DropletId>) = match selector {
+        DropletSelector::Id(id) => return Ok(vec![*id]),
+        DropletSelector::Name(name) => (name, name.parse().ok()),
+        DropletSelector::Pattern(pattern) => (pattern, None),
+    };
+    let mut ids: Vec<DropletId> = first_column(connection, CALLED, [name])?;
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(id) = digits.filter(|_| is_number) {
+        if ids.is_empty() || ids == [id] {
+            return Ok(vec![id]);
+        }
+        if is_known(connection, id)? {
+            ids.retain(|other| *other != id);
+            return Err(Error::AmbiguousNumber { id, ids });
+        }
+    }
+    if ids.is_empty() {
+        return Err(Error::UnknownName {
+            name: name.clone(),
+            near: near(connection, NAMES, name)?,
+        });
+    }
+    Ok(ids)
 }
 
 /// Every droplet that the archive knows, in the order of their ids.
@@ -171,13 +190,8 @@ const HAD_TAG: &str = "SELECT EXISTS (SELECT 1 FROM droplet_tags WHERE tag GLOB 
 const HAS_TAG: &str = "SELECT droplet_id FROM droplet_tags WHERE tag GLOB ?1 AND gone_at IS NULL";
 const TAGS: &str = "SELECT DISTINCT tag FROM droplet_tags";
 
-const EXACTLY: &str = "
-    SELECT droplet_id FROM droplet_names WHERE name = ?1
-     UNION
-    SELECT id FROM droplets WHERE name = ?1
-     ORDER BY 1";
-
-const LIKE: &str = "
+/// A name without a sign of a pattern matches itself alone.
+const CALLED: &str = "
     SELECT droplet_id FROM droplet_names WHERE name GLOB ?1
      UNION
     SELECT id FROM droplets WHERE name GLOB ?1
@@ -188,24 +202,6 @@ const NAMES: &str = "
      UNION
     SELECT name FROM droplets WHERE name IS NOT NULL";
 
-/// Digits may be an id or a name. The id of an archived droplet wins, but it is an error when another droplet has this
-/// name.
-fn one_by_name(connection: &Connection, name: &str) -> Result<DropletId, Error> {
-    let mut ids = first_column(connection, EXACTLY, [name])?;
-    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(id) = name.parse().ok().filter(|_| is_number) else {
-        return only(name, ids, connection);
-    };
-    if ids.is_empty() || ids == [id] {
-        return Ok(id);
-    }
-    if !is_known(connection, id)? {
-        return only(name, ids, connection);
-    }
-    ids.retain(|other| *other != id);
-    Err(Error::AmbiguousNumber { id, ids })
-}
-
 /// True when the archive knows a droplet with this id.
 pub(super) fn is_known(connection: &Connection, id: DropletId) -> rusqlite::Result<bool> {
     connection.query_row(
@@ -214,24 +210,6 @@ pub(super) fn is_known(connection: &Connection, id: DropletId) -> rusqlite::Resu
         [id],
         |row| row.get(0),
     )
-}
-
-fn only(name: &str, ids: Vec<DropletId>, connection: &Connection) -> Result<DropletId, Error> {
-    match ids.as_slice() {
-        [] => Err(unknown(connection, name)?),
-        [id] => Ok(*id),
-        _ => Err(Error::AmbiguousName {
-            name: name.to_owned(),
-            ids,
-        }),
-    }
-}
-
-fn unknown(connection: &Connection, name: &str) -> rusqlite::Result<Error> {
-    Ok(Error::UnknownName {
-        name: name.to_owned(),
-        near: near(connection, NAMES, name)?,
-    })
 }
 
 /// A history is archived when its own listing was read to the end, or is followed, or when the account's listing was

@@ -49,8 +49,9 @@ pub struct Filter {
     pub gone: Option<bool>,
     /// Archived since then.
     pub seen_since: Option<SeenSince>,
-    /// The sort key, in ascending order.
-    pub sort: SortKey,
+    /// The sort key, in ascending order: one of [`Column::KEYS`]. Actions with an unknown value come first; ties are
+    /// sorted by id.
+    pub sort: Column,
     /// Descending order.
     pub reverse: bool,
     /// The maximum number of actions. Those with the greatest sort keys are kept, by default the most recent ones. They
@@ -62,7 +63,7 @@ impl Filter {
     /// True when the order puts actions last that began long before the overlap interval, and are still in progress.
     #[must_use]
     pub fn has_stuck_last(&self) -> bool {
-        self.sort == SortKey::Started && self.overlap.is_some()
+        self.sort == Column::StartedAt && self.overlap.is_some()
     }
 }
 
@@ -101,61 +102,6 @@ impl FromStr for DropletSelector {
             Self::Pattern(text.to_owned())
         } else {
             Self::Name(text.to_owned())
-        })
-    }
-}
-
-/// The sort key. Actions with an unknown value come first; ties are sorted by id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SortKey {
-    /// The start time.
-    #[default]
-    Started,
-    /// The end time.
-    Completed,
-    /// The duration.
-    Duration,
-    /// The id.
-    Id,
-}
-
-impl SortKey {
-    /// The column with the key.
-    #[must_use]
-    pub fn column(self) -> Column {
-        match self {
-            Self::Started => Column::StartedAt,
-            Self::Completed => Column::CompletedAt,
-            Self::Duration => Column::DurationSeconds,
-            Self::Id => Column::Id,
-        }
-    }
-
-    /// Every key.
-    pub const ALL: [Self; 4] = [Self::Started, Self::Completed, Self::Duration, Self::Id];
-
-    /// The name, which chooses the key: that of the column, in short.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        short(self.column().name())
-    }
-}
-
-fn short(column: &str) -> &str {
-    column.trim_end_matches("_at").trim_end_matches("_seconds")
-}
-
-impl FromStr for SortKey {
-    /// The message for another word. It says which words are keys.
-    type Err = String;
-
-    /// The name of a column chooses the key too: `started_at`, `duration_seconds`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let lower = text.to_ascii_lowercase();
-        let mut all = Self::ALL.into_iter();
-        all.find(|key| key.name() == short(&lower)).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is not a sort key: use {names}")
         })
     }
 }
@@ -256,60 +202,33 @@ impl<T> FromIterator<Term<T>> for Choice<T> {
     }
 }
 
-/// The final values of a choice, after all look-ups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Values {
-    /// All values, also unknown ones.
-    Any,
-    /// These values, without duplicates. Empty: nothing matches.
-    Only(Vec<String>),
-    /// All values but these, also unknown ones.
-    Except(Vec<String>),
-}
-
-impl Values {
-    pub(super) fn new<'a>(
-        any_of: impl Iterator<Item = &'a str>,
-        none_of: impl Iterator<Item = &'a str>,
-    ) -> Self {
-        let (any_of, none_of): (BTreeSet<_>, BTreeSet<_>) = (any_of.collect(), none_of.collect());
-        let list = |values: BTreeSet<&str>| values.into_iter().map(str::to_owned).collect();
-        match (any_of.is_empty(), none_of.is_empty()) {
-            (true, true) => Self::Any,
-            (true, false) => Self::Except(list(none_of)),
-            (false, _) => Self::Only(list(&any_of - &none_of)),
-        }
-    }
-
-    /// True when this value matches. `None` is an unknown value.
-    pub(super) fn allow(&self, value: Option<&str>) -> bool {
-        let is_in = |values: &[String]| values.iter().any(|other| Some(other.as_str()) == value);
-        match self {
-            Self::Any => true,
-            Self::Only(values) => is_in(values),
-            Self::Except(values) => !is_in(values),
-        }
-    }
-
-    pub(super) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Only(values) if values.is_empty())
-    }
-}
-
 impl Choice<String> {
-    /// True when the choice keeps this value.
+    /// The values that are requested and not left out again, each once; `None` when no value is requested.
+    pub(super) fn wanted(&self) -> Option<BTreeSet<&str>> {
+        let none_of: BTreeSet<_> = self.none_of.iter().collect();
+        let wanted = self.any_of.iter().filter(|value| !none_of.contains(value));
+        (!self.any_of.is_empty()).then(|| wanted.map(String::as_str).collect())
+    }
+
+    /// True when the choice keeps this value. `None` is an unknown value.
     #[must_use]
-    pub fn has(&self, value: &str) -> bool {
-        Values::from(self).allow(Some(value))
+    pub fn has(&self, value: Option<&str>) -> bool {
+        let is_in = |values: &[String]| values.iter().any(|other| Some(other.as_str()) == value);
+        (self.any_of.is_empty() || is_in(&self.any_of)) && !is_in(&self.none_of)
     }
 }
 
-impl From<&Choice<String>> for Values {
-    fn from(choice: &Choice<String>) -> Self {
-        Self::new(
-            choice.any_of.iter().map(String::as_str),
-            choice.none_of.iter().map(String::as_str),
-        )
+impl Choice<TypeSelector> {
+    /// The choice with the types of each group in its place.
+    pub(super) fn names(&self) -> Choice<String> {
+        let names = |selectors: &[TypeSelector]| {
+            let names = selectors.iter().flat_map(TypeSelector::types);
+            names.map(str::to_owned).collect()
+        };
+        Choice {
+            any_of: names(&self.any_of),
+            none_of: names(&self.none_of),
+        }
     }
 }
 
@@ -434,23 +353,6 @@ impl FromStr for TypeSelector {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_key_is_chosen_by_its_name_or_its_column() {
-        for key in SortKey::ALL {
-            assert_eq!(key.name().parse(), Ok(key));
-        }
-        assert_eq!("started_at".parse(), Ok(SortKey::Started));
-        assert_eq!("Duration_Seconds".parse(), Ok(SortKey::Duration));
-    }
-
-    #[test]
-    fn an_unknown_key_lists_those_that_exist() {
-        assert_eq!(
-            "size".parse::<SortKey>().unwrap_err(),
-            "`size` is not a sort key: use started, completed, duration, id"
-        );
-    }
-
     fn choice(terms: &[&str]) -> Choice<String> {
         terms
             .iter()
@@ -475,13 +377,16 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_taken_from_the_alternatives_or_from_everything() {
-        let values = |terms: &[&str]| Values::from(&choice(terms));
-        let list = |values: &[&str]| values.iter().map(ToString::to_string).collect();
-        assert_eq!(values(&[]), Values::Any);
-        assert_eq!(values(&["b", "a", "b"]), Values::Only(list(&["a", "b"])));
-        assert_eq!(values(&["!b", "!b"]), Values::Except(list(&["b"])));
-        assert_eq!(values(&["a", "!b", "b", "!c"]), Values::Only(list(&["a"])));
-        assert!(values(&["a", "!a"]).is_nothing());
+        let kept = |terms: &[&str]| {
+            let choice = choice(terms);
+            let values = [Some("a"), Some("b"), None];
+            (choice.is_left_out(), values.map(|value| choice.has(value)))
+        };
+        assert_eq!(kept(&[]), (false, [true, true, true]));
+        assert_eq!(kept(&["b", "a", "b"]), (false, [true, true, false]));
+        assert_eq!(kept(&["!b", "!b"]), (false, [true, false, true]));
+        assert_eq!(kept(&["a", "!b", "b", "!c"]), (false, [true, false, false]));
+        assert_eq!(kept(&["a", "!a"]), (true, [false, false, false]));
     }
 
     fn types(text: &str) -> Vec<String> {

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::droplets::choose;
-use super::filter::Values;
 use super::rows::pairs;
 use super::timeline::{Power, State, states};
 use super::{Choice, DropletSelector, Error, Filter, last, stats};
@@ -69,9 +68,8 @@ pub fn inventory(
     let is_in = |ids: &[DropletId], id: &DropletId| ids.binary_search(id).is_ok();
     known.retain(|id, _| chosen.is_none_or(|ids| is_in(ids, id)) && !is_in(&requested.none_of, id));
     add_states(connection, chosen, now, &mut known)?;
-    let regions = Values::from(&filter.regions);
     let mut droplets: Vec<_> = known.into_values().collect();
-    droplets.retain(|droplet| regions.allow(droplet.region_slug.as_deref()));
+    droplets.retain(|droplet| filter.regions.has(droplet.region_slug.as_deref()));
     droplets.sort_by_cached_key(|it| (it.name.is_none(), it.name.clone(), it.id));
     Ok(droplets)
 }

@@ -33,15 +33,13 @@ const MOST: i64 = 200;
 pub fn types(connection: Option<&Connection>) -> Vec<Known> {
     let archived = found(connection, TYPE.seen, []);
     if archived.is_empty() {
-        return known_types().map(plain).collect();
+        let plain = known_types().map(|value| Known {
+            value: value.to_owned(),
+            about: String::new(),
+        });
+        return plain.collect();
     }
     archived
-}
-
-/// The types of resources that have actions. No index has those that are archived.
-#[must_use]
-pub fn resource_types() -> Vec<Known> {
-    RESOURCE_TYPES.into_iter().map(plain).collect()
 }
 
 /// The archived regions.
@@ -120,13 +118,6 @@ fn numbers(digits: &str) -> Vec<(i64, i64)> {
         Some((least, least.checked_add(scale - 1)?))
     });
     ranges.collect()
-}
-
-fn plain(value: &str) -> Known {
-    Known {
-        value: value.to_owned(),
-        about: String::new(),
-    }
 }
 
 /// The values and the words of a statement.
@@ -266,12 +257,15 @@ fn check(
     filter: &Filter,
     is_checked: fn(&Field, &str) -> bool,
 ) -> Result<Vec<Unseen>, Error> {
-    let types: Vec<&str> = filter.types.any_of.iter().filter_map(named).collect();
+    let types = filter.types.any_of.iter().filter_map(|it| match it {
+        TypeSelector::Type(name) => Some(name.as_str()),
+        TypeSelector::Group(_) => None,
+    });
     let mut tags = strings(&filter.tags);
     tags.retain(|tag| !is_pattern(tag));
     let mut unseen = Vec::new();
     for (field, mut values) in [
-        (TYPE, types),
+        (TYPE, types.collect()),
         (STATUS, strings(&filter.statuses)),
         (TAG, tags),
         (REGION, strings(&filter.regions)),
@@ -298,13 +292,6 @@ fn check(
 
 fn strings(choice: &Choice<String>) -> Vec<&str> {
     choice.any_of.iter().map(String::as_str).collect()
-}
-
-fn named(selector: &TypeSelector) -> Option<&str> {
-    match selector {
-        TypeSelector::Type(name) => Some(name),
-        TypeSelector::Group(_) => None,
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::actions::select;
 use super::droplets::{all_droplets, not_archived};
 use super::question::Question;
 use super::rows::names;
-use super::{Column, Error, Filter, SortKey};
+use super::{Column, Error, Filter};
 use crate::core::model::{ActionId, DropletId};
 use crate::core::time::Timestamp;
 use crate::output::Value;
@@ -41,36 +41,28 @@ pub struct Last {
 }
 
 impl Last {
-    /// The names of the [`values`](Self::values).
-    pub const COLUMNS: [&'static str; 10] = [
-        "droplet_id",
-        "droplet_name",
-        "type",
-        "status",
-        "started_at",
-        "ago_seconds",
-        "completed_at",
-        "duration_seconds",
-        "action_id",
-        "region_slug",
-    ];
-
-    /// The values as a row.
+    /// The columns of the row, each with its value.
     #[must_use]
-    pub fn values(&self) -> [Value<'_>; 10] {
+    pub fn cells(&self) -> [(&'static str, Value<'_>); 10] {
         let number = |number: Option<i64>| number.map_or(Value::Null, Value::Integer);
         [
-            Value::Integer(self.droplet_id),
-            self.droplet_name.as_deref().into(),
-            self.kind.as_deref().into(),
-            self.status.as_deref().into(),
-            self.started_at.as_deref().into(),
-            number(self.ago_seconds),
-            self.completed_at.as_deref().into(),
-            number(self.duration_seconds),
-            number(self.action_id),
-            self.region_slug.as_deref().into(),
+            ("droplet_id", Value::Integer(self.droplet_id)),
+            ("droplet_name", self.droplet_name.as_deref().into()),
+            ("type", self.kind.as_deref().into()),
+            ("status", self.status.as_deref().into()),
+            ("started_at", self.started_at.as_deref().into()),
+            ("ago_seconds", number(self.ago_seconds)),
+            ("completed_at", self.completed_at.as_deref().into()),
+            ("duration_seconds", number(self.duration_seconds)),
+            ("action_id", number(self.action_id)),
+            ("region_slug", self.region_slug.as_deref().into()),
         ]
+    }
+
+    /// The names of the columns.
+    #[must_use]
+    pub fn columns() -> [&'static str; 10] {
+        Self::default().cells().map(|(name, _)| name)
     }
 }
 
@@ -85,11 +77,9 @@ impl Last {
 /// # Errors
 /// When a droplet's name is unknown or ambiguous, or the archive cannot be read.
 pub fn last(connection: &Connection, filter: &Filter, now: Timestamp) -> Result<Vec<Last>, Error> {
-    let limit = filter.limit.map_or(usize::MAX, |limit| {
-        usize::try_from(limit).unwrap_or(usize::MAX)
-    });
+    let limit = usize::try_from(filter.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     let filter = Filter {
-        sort: SortKey::Started,
+        sort: Column::StartedAt,
         reverse: true,
         limit: Some(1),
         ..filter.clone()
@@ -285,7 +275,7 @@ mod tests {
         let found = last(&connection, &filter, now()).unwrap();
         let shown: Vec<_> = found
             .iter()
-            .map(|last| format!("{:?}", last.values()))
+            .map(|last| format!("{:?}", last.cells().map(|(_, value)| value)))
             .collect();
         assert_eq!(
             shown,

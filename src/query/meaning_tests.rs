@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::fixture::{choice, found, generated, now};
-use super::{Choice, DropletSelector, Filter, SeenSince, SortKey, TypeSelector};
+use super::{Choice, Column, DropletSelector, Filter, SeenSince, TypeSelector};
 use crate::core::time::Timestamp;
 
 /// One archived action, and what the archive knows about its droplets.
@@ -171,13 +171,13 @@ impl Archived {
             && self.run >= first_run
     }
 
-    fn key(&self, sort: SortKey) -> (Option<i64>, i64) {
+    fn key(&self, sort: Column) -> (Option<i64>, i64) {
         let seconds = |time: Option<Timestamp>| time.map(Timestamp::epoch_seconds);
         let key = match sort {
-            SortKey::Started => seconds(self.started_at),
-            SortKey::Completed => seconds(self.completed_at),
-            SortKey::Duration => self.seconds().filter(|seconds| *seconds >= 0),
-            SortKey::Id => Some(self.id),
+            Column::StartedAt => seconds(self.started_at),
+            Column::CompletedAt => seconds(self.completed_at),
+            Column::DurationSeconds => self.seconds().filter(|seconds| *seconds >= 0),
+            _ => Some(self.id),
         };
         (key, self.id)
     }
@@ -208,7 +208,8 @@ fn meant(everything: &BTreeMap<i64, Archived>, filter: &Filter) -> Vec<i64> {
         .values()
         .filter(|action| action.matches(filter))
         .collect();
-    let comes_last = |action: &Archived| filter.sort == SortKey::Started && action.is_stuck(filter);
+    let comes_last =
+        |action: &Archived| filter.sort == Column::StartedAt && action.is_stuck(filter);
     matching.sort_by_key(|action| (comes_last(action), Reverse(action.key(filter.sort))));
     matching.truncate(
         filter
@@ -332,9 +333,9 @@ fn fields() -> Vec<Vec<Step>> {
         ],
         vec![
             |_| {},
-            |filter| filter.sort = SortKey::Completed,
-            |filter| filter.sort = SortKey::Duration,
-            |filter| filter.sort = SortKey::Id,
+            |filter| filter.sort = Column::CompletedAt,
+            |filter| filter.sort = Column::DurationSeconds,
+            |filter| filter.sort = Column::Id,
         ],
         vec![|_| {}, |filter| filter.reverse = true],
         vec![|_| {}, |filter| filter.limit = Some(7), |filter| {

@@ -27,7 +27,7 @@ pub use crate::core::similar::nearest;
 pub use actions::{actions, count};
 pub use column::Column;
 pub use droplets::{Stranger, droplets, droplets_kept, not_archived, strangers, unseen_droplets};
-pub use filter::{Choice, DropletSelector, Filter, SeenSince, SortKey, Term};
+pub use filter::{Choice, DropletSelector, Filter, SeenSince, Term};
 pub use filter::{GROUPS, Group, TypeSelector};
 pub use inventory::{KnownDroplet, inventory};
 pub use known::{REGIONS, RESOURCE_TYPES, STATUSES};
@@ -40,7 +40,7 @@ pub use show::{
 
 pub(crate) use actions::scan;
 pub(crate) use droplets::one_droplet;
-pub(crate) use rows::{RowsError, visit_rows};
+pub(crate) use rows::visit_rows;
 
 use std::io;
 

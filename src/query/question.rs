@@ -1,11 +1,12 @@
 //! A filter after all look-ups: names are ids, sync runs are numbers, groups are types. Then the plan: the parts of the
 //! archive that a statement reads. A filter that no action can match is explained.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params_from_iter};
 
 use super::droplets::{self, Droplets};
-use super::filter::Values;
-use super::{Error, Filter, SeenSince, TypeSelector};
+use super::{Choice, Error, Filter, SeenSince};
 use crate::archive::RunId;
 use crate::core::model::{DropletId, IN_PROGRESS};
 use crate::core::time::{Timestamp, duration_text};
@@ -18,10 +19,8 @@ const NO_RUN: RunId = RunId::MAX;
 pub(super) struct Question<'a> {
     /// The parts of the filter that need no look-up.
     pub(super) filter: &'a Filter,
-    pub(super) types: Values,
-    pub(super) statuses: Values,
-    pub(super) regions: Values,
-    pub(super) resource_types: Values,
+    /// The types, also those of groups.
+    pub(super) types: Choice<String>,
     pub(super) droplets: Droplets,
     /// Archived by this sync run or a later one; `None`: by any.
     pub(super) first_run: Option<RunId>,
@@ -39,29 +38,18 @@ impl<'a> Question<'a> {
     ) -> Result<Self, Error> {
         let first_run = filter.seen_since.map(|since| first_run(connection, since));
         Ok(Self {
+            filter,
+            types: filter.types.names(),
             droplets: droplets::choose(connection, filter)?,
             first_run: first_run.transpose()?,
-            ..Self::without_archive(filter, now)
+            now,
         })
     }
+}
 
-    /// The parts of the filter that need no archive.
-    pub(super) fn without_archive(filter: &'a Filter, now: Timestamp) -> Self {
-        let types = &filter.types;
-        Self {
-            filter,
-            types: Values::new(
-                types.any_of.iter().flat_map(TypeSelector::types),
-                types.none_of.iter().flat_map(TypeSelector::types),
-            ),
-            statuses: Values::from(&filter.statuses),
-            regions: Values::from(&filter.regions),
-            resource_types: Values::from(&filter.resource_types),
-            droplets: Droplets::default(),
-            first_run: None,
-            now,
-        }
-    }
+/// True when only actions in progress can match.
+fn is_open(filter: &Filter) -> bool {
+    filter.statuses.wanted() == Some(BTreeSet::from([IN_PROGRESS]))
 }
 
 /// The first matching sync run. Sync runs are numbered in the order of their start.
@@ -171,14 +159,12 @@ impl Source<'_> {
 
 fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
     let filter = question.filter;
-    let choices = [
-        &question.types,
-        &question.statuses,
-        &question.regions,
-        &question.resource_types,
-    ];
     let droplets = question.droplets.any_of.as_deref();
-    if choices.into_iter().any(Values::is_nothing) || droplets == Some(&[]) {
+    let is_nothing = question.types.is_left_out()
+        || [&filter.statuses, &filter.regions, &filter.resource_types]
+            .into_iter()
+            .any(Choice::is_left_out);
+    if is_nothing || droplets == Some(&[]) {
         return vec![Source::Nowhere];
     }
     if !filter.ids.is_empty() {
@@ -193,7 +179,7 @@ fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
         Some(_) if !question.droplets.is_most => return vec![Source::Droplets, Source::Listed],
         _ => {}
     }
-    if matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]) {
+    if is_open(filter) {
         return vec![Source::Open];
     }
     if question.first_run.is_some_and(|run| run > 1) {
@@ -202,10 +188,8 @@ fn sources<'a>(question: &'a Question<'_>) -> Vec<Source<'a>> {
     if filter.min_duration_seconds >= Some(LONG_SECONDS) {
         return vec![Source::Long, Source::Unended];
     }
-    match &question.types {
-        Values::Only(types) if types.len() <= MOST_ARMS => {
-            types.iter().map(|name| Source::Type(name)).collect()
-        }
+    match question.types.wanted() {
+        Some(types) if types.len() <= MOST_ARMS => types.into_iter().map(Source::Type).collect(),
         _ => vec![Source::Time],
     }
 }
@@ -217,21 +201,19 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
 /// The reasons why no action can match, in any archive, as far as the filter alone shows them. Useful after a question
 /// that matched nothing.
 #[must_use]
-pub fn contradictions(filter: &Filter, now: Timestamp) -> Vec<String> {
-    let question = Question::without_archive(filter, now);
+pub fn contradictions(filter: &Filter) -> Vec<String> {
     let mut found = of_bounds(filter);
     let fields = [
-        ("type", question.types.is_nothing()),
-        ("status", question.statuses.is_nothing()),
-        ("region_slug", question.regions.is_nothing()),
-        ("resource_type", question.resource_types.is_nothing()),
+        ("type", filter.types.names().is_left_out()),
+        ("status", filter.statuses.is_left_out()),
+        ("region_slug", filter.regions.is_left_out()),
+        ("resource_type", filter.resource_types.is_left_out()),
         ("droplet", filter.droplets.is_left_out()),
         ("tag", filter.tags.is_left_out()),
     ];
     let left_out = fields.into_iter().filter(|(_, is_left_out)| *is_left_out);
     found.extend(left_out.map(|(field, _)| format!("every requested {field} is left out again")));
-    let is_open = matches!(&question.statuses, Values::Only(only) if only == &[IN_PROGRESS]);
-    if is_open && filter.max_duration_seconds.is_some() {
+    if is_open(filter) && filter.max_duration_seconds.is_some() {
         let text = "an action in progress has no known duration yet, so it cannot match a maximum duration";
         found.push(text.to_owned());
     }
@@ -266,7 +248,7 @@ fn of_bounds(filter: &Filter) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Row, archive, choice, found, insert, now};
+    use super::super::fixture::{Row, archive, choice, found, insert};
     use super::*;
 
     /// Sync runs on four days: the first archives 1 and 2, the second nothing, the third 3, the fourth nothing.
@@ -332,10 +314,6 @@ mod tests {
         }
     }
 
-    fn told(filter: &Filter) -> Vec<String> {
-        contradictions(filter, now())
-    }
-
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
@@ -351,8 +329,8 @@ mod tests {
             min_duration_seconds: Some(60),
             ..Filter::default()
         };
-        assert_eq!(told(&filter), [""; 0]);
-        assert_eq!(told(&Filter::default()), [""; 0]);
+        assert_eq!(contradictions(&filter), [""; 0]);
+        assert_eq!(contradictions(&Filter::default()), [""; 0]);
     }
 
     #[test]
@@ -365,7 +343,7 @@ mod tests {
             ..Filter::default()
         };
         assert_eq!(
-            told(&window),
+            contradictions(&window),
             [
                 "nothing lies at 2021-01-02T00:00:00Z or later and before 2020-01-01T00:00:00Z",
                 "an action that started at 2021-01-02T00:00:00Z or later cannot overlap an interval that ends at 2020-01-01T00:00:00Z",
@@ -382,7 +360,7 @@ mod tests {
             ..Filter::default()
         };
         assert_eq!(
-            told(&values),
+            contradictions(&values),
             [
                 "nothing can take at least 1h and at most 1m",
                 "every requested type is left out again",

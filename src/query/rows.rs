@@ -8,35 +8,22 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, Rows};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::error::Error;
-use std::io;
 
-/// The reason why the rows ended early.
-pub(crate) enum RowsError {
-    /// The rows could not be read.
-    Read(rusqlite::Error),
-    /// The receiver could not take the rows.
-    Write(io::Error),
-}
-
-impl From<rusqlite::Error> for RowsError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-/// Passes the first `columns` cells of every row to `visit`, and returns the number of rows.
+/// Passes the first `columns` cells of every row to `visit`, and returns the number of rows. `failed` turns an error of
+/// SQLite into that of the caller.
 ///
 /// # Errors
 /// When the archive cannot be read, a cell is not valid UTF-8 text, or `visit` fails.
-pub(crate) fn visit_rows(
+pub(crate) fn visit_rows<E>(
     rows: &mut Rows<'_>,
     columns: usize,
-    visit: &mut dyn FnMut(&[Value<'_>]) -> io::Result<()>,
-) -> Result<u64, RowsError> {
+    failed: impl Fn(rusqlite::Error) -> E,
+    mut visit: impl FnMut(&[Value<'_>]) -> Result<(), E>,
+) -> Result<u64, E> {
     let mut visited = 0;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next().map_err(&failed)? {
         let cells = (0..columns).map(|position| value(row, position));
-        visit(&cells.collect::<Result<Vec<_>, _>>()?).map_err(RowsError::Write)?;
+        visit(&cells.collect::<Result<Vec<_>, _>>().map_err(&failed)?)?;
         visited += 1;
     }
     Ok(visited)

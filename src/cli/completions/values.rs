@@ -12,7 +12,7 @@ use archiver::output::Format;
 use archiver::query::known::{self, Known};
 use archiver::query::report::{self, Library};
 use archiver::query::stats::{self, Dimension};
-use archiver::query::{Column, GROUPS, Last, STATUSES, SortKey, timeline};
+use archiver::query::{Column, GROUPS, Last, RESOURCE_TYPES, STATUSES, timeline};
 use clap::{Arg, Command};
 use rusqlite::Connection;
 
@@ -96,7 +96,7 @@ impl Place<'_> {
         };
         match (name, long) {
             ("ID|NAME" | "DROPLET", _) => archived(known::droplets),
-            ("TYPE", "resource-type") => known::resource_types(),
+            ("TYPE", "resource-type") => all(&RESOURCE_TYPES),
             ("TYPE", _) => {
                 let groups = GROUPS.iter();
                 let groups = groups.map(|group| of(group.to_string(), Some(&group.description)));
@@ -120,7 +120,7 @@ impl Place<'_> {
             ("TIME|SYNC", _) => all(&["last-sync", "last-news"]),
             ("WHAT", "by") => all(&Dimension::ALL.map(Dimension::name)),
             ("PERIOD", "by") => all(&["month", "week", "day", "all"]),
-            ("KEY", "sort") => all(&SortKey::ALL.map(SortKey::name)),
+            ("KEY", "sort") => all(&Column::KEYS.map(Column::key)),
             ("COLUMN", _) => self.columns(),
             ("FORMAT", "output") => all(&Format::ALL.map(|it| it.to_string())),
             _ => Vec::new(),
@@ -132,7 +132,7 @@ impl Place<'_> {
         let names: Vec<&str> = self.path.iter().map(|command| command.get_name()).collect();
         match names.get(1..).unwrap_or_default() {
             ["query"] => all(&Column::ALL.map(Column::name)),
-            ["last"] => all(&Last::COLUMNS),
+            ["last"] => all(&Last::columns()),
             ["accounts"] => all(&accounts::COLUMNS),
             ["config", "show"] => all(&config_command::COLUMNS[1..]),
             ["droplets"] => all(&droplets::COLUMNS.map(|(name, _)| name)),

@@ -107,7 +107,12 @@ impl Page<'_> {
         by: &[Dimension],
         measure: Measure,
     ) -> Result<Kept, Failure> {
-        let question = Question::new(by.to_vec(), self.arguments.tz.clone(), measure);
+        let question = Question {
+            by: by.to_vec(),
+            zone: self.arguments.tz.clone(),
+            measure,
+            ..Question::default()
+        };
         let mut all = Counts::default();
         for archive in self.each() {
             let asked = (&archive.known(filter), self.now);

@@ -139,7 +139,7 @@ impl<'a> Page<'a> {
     fn tell_slips(&self, found: u64) -> Result<(), Failure> {
         let slips = self.each().map(|archive| {
             let filter = archive.known(&self.filter);
-            filter::slips(&archive.connection, (&filter, self.now), found)
+            filter::slips(&archive.connection, &filter, found)
         });
         let slips = slips.collect::<Result<Vec<_>, _>>()?;
         self.context.terminal.warnings(&union::shared(&slips));
@@ -240,7 +240,7 @@ fn narrowed_to(filter: &Filter, types: &[&str]) -> Filter {
 
 /// The filter for the actions with this status, if it keeps them.
 fn with_status(filter: &Filter, status: &str) -> Option<Filter> {
-    filter.statuses.has(status).then(|| Filter {
+    filter.statuses.has(Some(status)).then(|| Filter {
         statuses: Choice::any_of([status.to_owned()]),
         ..filter.clone()
     })

@@ -13,7 +13,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
 use rusqlite::{Connection, Transaction, params_from_iter};
 
-use super::rows::{RowsError, from_json, visit_rows};
+use super::rows::{from_json, visit_rows};
 use crate::archive::{self, ArchivedAccount};
 use crate::core::cancellation::Cancellation;
 use crate::output::lake::{self, Changes, ExportedArchive, ExportedFile, Lake, Sink};
@@ -237,22 +237,14 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn encode(&self, file: &File, sink: Sink) -> Result<(ExportedFile, u64), Error> {
-        self.read(file, sink).map_err(|error| match error {
-            RowsError::Write(_) if self.cancellation.is_requested() => Error::Stopped,
-            RowsError::Write(source) => Error::Folder(lake::Error::File {
-                path: self.lake.path(&file.path),
-                source,
-            }),
-            RowsError::Read(error) => error.into(),
-        })
-    }
-
     /// Encodes the rows of a file. Also returns the number of texts in the place of a time that are none.
-    fn read(&self, file: &File, sink: Sink) -> Result<(ExportedFile, u64), RowsError> {
+    fn encode(&self, file: &File, sink: Sink) -> Result<(ExportedFile, u64), Error> {
+        let unwritten = |source| {
+            let path = self.lake.path(&file.path);
+            Error::Folder(lake::Error::File { path, source })
+        };
         let columns = file.table.columns();
-        let writer = ParquetWriter::new(sink, &columns);
-        let mut writer = writer.map_err(RowsError::Write)?;
+        let mut writer = ParquetWriter::new(sink, &columns).map_err(unwritten)?;
         let mut read = ExportedFile {
             path: file.path.clone(),
             ..ExportedFile::default()
@@ -261,18 +253,19 @@ impl Export<'_> {
         let sql = file.table.select(file.condition);
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(&file.bounds))?;
-        visit_rows(&mut rows, columns.len(), &mut |cells| {
+        visit_rows(&mut rows, columns.len(), Error::from, |cells| {
             if read.rows.is_multiple_of(4_096) && self.cancellation.is_requested() {
-                return Err(io::ErrorKind::Interrupted.into());
+                return Err(Error::Stopped);
             }
             read.rows += 1;
             if let Some(&Value::Integer(id)) = cells.first() {
                 read.smallest_id = read.smallest_id.min(Some(id)).or(Some(id));
                 read.largest_id = read.largest_id.max(Some(id));
             }
-            writer.row(&file.table.typed(&columns, cells, &mut no_times))
+            let cells = file.table.typed(&columns, cells, &mut no_times);
+            writer.row(&cells).map_err(unwritten)
         })?;
-        let written = writer.finish().map_err(RowsError::Write)?;
+        let written = writer.finish().map_err(unwritten)?;
         (read.bytes, read.sha256) = written.result();
         Ok((read, no_times))
     }

@@ -6,7 +6,8 @@ use rusqlite::{Connection, Statement};
 
 use super::{Bound, Error, Report, Total};
 use crate::output::{Heading, Look, RowWriter, Value};
-use crate::query::{RowsError, visit_rows};
+use crate::query::sql::Place;
+use crate::query::visit_rows;
 
 /// Passes the columns and then each row to `writer`, and returns the number of rows. No row is kept. The caller
 /// finishes the writer.
@@ -28,10 +29,9 @@ pub fn run(
     let names = statement.column_names();
     let headings: Vec<_> = names.map(|name| heading(name, report)).collect();
     writer.header(&headings).map_err(Error::Write)?;
-    let visit = &mut |values: &[Value<'_>]| writer.row(values);
-    visit_rows(&mut statement.raw_query(), columns, visit).map_err(|error| match error {
-        RowsError::Read(source) => Error::Failed(report.name.clone(), source),
-        RowsError::Write(error) => Error::Write(error),
+    let failed = |source| Error::Failed(report.name.clone(), source);
+    visit_rows(&mut statement.raw_query(), columns, failed, |values| {
+        writer.row(values).map_err(Error::Write)
     })
 }
 
@@ -67,15 +67,12 @@ fn prepare<'a>(connection: &'a Connection, report: &Report) -> Result<Statement<
         // SQLite treats ATTACH as read-only, but it has no columns.
         Ok(statement) if statement.readonly() && statement.column_count() > 0 => Ok(statement),
         Ok(_) | Err(MultipleStatement | Empty) => Err(invalid(None, FORM)),
-        Err(SqlInputError { msg, offset, .. }) => Err(invalid(line_at(&report.sql, offset), &msg)),
+        Err(SqlInputError { msg, offset, .. }) => {
+            let place = Place::at(&report.sql, offset);
+            Err(invalid(place.map(|place| place.line_number), &msg))
+        }
         Err(source) => Err(Error::Failed(report.name.clone(), source)),
     }
-}
-
-/// The line, from 1, of a byte in the text. SQLite gives -1 for an unknown position.
-fn line_at(text: &str, offset: i32) -> Option<usize> {
-    let before = text.get(..usize::try_from(offset).ok()?)?;
-    Some(before.matches('\n').count() + 1)
 }
 
 /// Binds the values. Every declared parameter must be used, and every used one declared: otherwise a choice would have

@@ -21,8 +21,6 @@
 //! A line that is indented by three spaces or more continues the line before. The grammar is strict, because otherwise
 //! a mistake in a header would only show as a missing parameter.
 
-use std::collections::BTreeMap;
-
 use super::binding;
 use super::{Kind, NOW, Parameter, Report, Total};
 
@@ -42,46 +40,29 @@ const FORMS: &str = "use `-- title: …`, `-- summary: …`, `-- estimate: …`,
                      `-- narrow: COLUMN, COLUMN`, `-- finds: …`, `-- lists: …`, `-- total LABEL: COLUMNS`, \
                      `-- parameter NAME (KIND) = DEFAULT: …`, and three spaces to continue the line before";
 
-/// The lines with one text each.
-const WORDS: [&str; 7] = [
-    "title", "summary", "estimate", "absence", "narrow", "finds", "lists",
-];
-
 /// The report with what the header of its SQL says; or the problem of the header.
 pub(super) fn with_header(mut report: Report) -> Result<Report, String> {
-    let mut fields = BTreeMap::new();
+    report.is_check = true;
+    let mut words = Vec::new();
     let statements = statements(&report.sql);
     let statements = statements.map_err(|message| report.problem(Some(1), &message))?;
     for (line, text) in statements {
-        let added = add(&mut report, &mut fields, &text);
+        let added = add(&mut report, &mut words, &text);
         added.map_err(|message| report.problem(Some(line), &message))?;
     }
-    let mut needed = |word: &str| {
-        let message = format!("the file must begin with comments, and `-- {word}: …` is missing");
-        let field = fields.remove(word);
-        field.ok_or_else(|| report.problem(Some(1), &message))
-    };
-    let (title, summary) = (needed("title")?, needed("summary")?);
-    let mut field = |word: &str| fields.remove(word);
-    let lists = field("lists");
-    Ok(Report {
-        title,
-        summary,
-        estimate: field("estimate"),
-        absence: field("absence"),
-        narrow: names(&field("narrow").unwrap_or_default()),
-        is_check: lists.is_none(),
-        noun: field("finds").or(lists),
-        ..report
-    })
+    let is_missing = |needed: &&str| words.iter().all(|word| word != needed);
+    match ["title", "summary"].into_iter().find(is_missing) {
+        None => Ok(report),
+        Some(word) => {
+            let message =
+                format!("the file must begin with comments, and `-- {word}: …` is missing");
+            Err(report.problem(Some(1), &message))
+        }
+    }
 }
 
-/// Adds a line to a report, or to the lines with one text each.
-fn add(
-    report: &mut Report,
-    fields: &mut BTreeMap<&'static str, String>,
-    text: &str,
-) -> Result<(), String> {
+/// Adds a line to a report, and its word to those of which there is one line each.
+fn add(report: &mut Report, words: &mut Vec<String>, text: &str) -> Result<(), String> {
     if let Some(text) = text.strip_prefix("parameter ") {
         let parameter = parameter(text)?;
         if report.parameter(&parameter.name).is_some() {
@@ -98,12 +79,25 @@ fn add(
         report.total = Some(Total { label, columns });
         return Ok(());
     }
-    let known = WORDS.into_iter().find(|known| *known == word);
-    let known = known.ok_or_else(|| format!("`{word}` is not a header line: {FORMS}"))?;
-    match fields.insert(known, value.trim().to_owned()) {
-        None => Ok(()),
-        Some(_) => Err(format!("there are two lines `{word}`")),
+    if words.iter().any(|known| known == word) {
+        return Err(format!("there are two lines `{word}`"));
     }
+    let value = value.trim().to_owned();
+    match word {
+        "title" => report.title = value,
+        "summary" => report.summary = value,
+        "estimate" => report.estimate = Some(value),
+        "absence" => report.absence = Some(value),
+        "narrow" => report.narrow = names(&value),
+        "finds" => report.noun = Some(value),
+        "lists" => {
+            report.is_check = false;
+            report.noun.get_or_insert(value);
+        }
+        _ => return Err(format!("`{word}` is not a header line: {FORMS}")),
+    }
+    words.push(word.to_owned());
+    Ok(())
 }
 
 /// The names in a list that is separated by commas.
@@ -206,8 +200,8 @@ impl Report {
     /// is more than the name of a column.
     #[must_use]
     pub fn row_order(&self) -> (Vec<(String, bool)>, Option<String>) {
-        let lines = self.sql.lines().map(|line| line.split("--").next());
-        let sql: String = lines.flatten().flat_map(|line| [line, "\n"]).collect();
+        let lines = self.sql.lines().map(without_comment);
+        let sql: String = lines.flat_map(|line| [line, "\n"]).collect();
         let Some(begin) = sql.rfind("ORDER BY ") else {
             return (Vec::new(), None);
         };
@@ -225,6 +219,19 @@ impl Report {
         let limit = limit.and_then(|it| it.strip_suffix(" FROM parameters)"));
         (columns.collect(), limit.map(str::to_owned))
     }
+}
+
+/// The line before its comment. Two dashes in quotes begin none.
+fn without_comment(line: &str) -> &str {
+    let mut quote: Option<u8> = None;
+    let mut pairs = line.bytes().zip(line.bytes().skip(1));
+    let begin = pairs.position(|(byte, next)| {
+        if matches!(byte, b'\'' | b'"') && quote.is_none_or(|open| open == byte) {
+            quote = quote.xor(Some(byte));
+        }
+        quote.is_none() && (byte, next) == (b'-', b'-')
+    });
+    begin.map_or(line, |begin| &line[..begin])
 }
 
 /// The column of a term such as `measured.id DESC`, which the SQL before it may call differently.
@@ -447,6 +454,10 @@ SELECT 1;";
             ("SELECT * FROM (SELECT a FROM b ORDER BY a)", &[]),
             ("SELECT a, b FROM c ORDER BY a, abs(b), a", &["a"]),
             ("SELECT a FROM c ORDER BY a COLLATE NOCASE -- so", &[]),
+            (
+                "SELECT '--\"' AS a, \"b--\" FROM c ORDER BY a -- ORDER BY b",
+                &["a"],
+            ),
         ] {
             let report = Report {
                 sql: sql.to_owned(),

@@ -89,8 +89,9 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place at the byte `offset` of `sql`.
-    pub(super) fn at(sql: &str, offset: usize) -> Option<Self> {
+    /// The place at the byte `offset` of `sql`. SQLite gives -1 for an unknown place.
+    pub(in crate::query) fn at(sql: &str, offset: i32) -> Option<Self> {
+        let offset = usize::try_from(offset).ok()?;
         let (before, after) = (sql.get(..offset)?, sql.get(offset..)?);
         let line = before.rsplit('\n').next().unwrap_or_default();
         Some(Self {
@@ -149,19 +150,19 @@ pub(super) fn explained(
     }
     match (error.sqlite_error_code(), error) {
         (_, rusqlite::Error::SqlInputError { msg, offset, .. }) => {
-            rejected(connection, sql, msg, usize::try_from(offset).ok())
+            rejected(connection, msg, Place::at(sql, offset))
         }
         (Some(ErrorCode::OperationInterrupted), _) => Error::Stopped,
         (Some(ErrorCode::OutOfMemory), _) => Error::TooMuchMemory,
         (
             Some(ErrorCode::Unknown | ErrorCode::TooBig | ErrorCode::TypeMismatch),
             rusqlite::Error::SqliteFailure(_, Some(message)),
-        ) => rejected(connection, sql, message, None),
+        ) => rejected(connection, message, None),
         (_, error) => Error::Read(error),
     }
 }
 
-fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<usize>) -> Error {
+fn rejected(connection: &Connection, message: String, place: Option<Place>) -> Error {
     // SQLite refuses to write to its own tables and to views before it asks the authorizer.
     for (end, what) in [
         ("may not be modified", "a change of the schema"),
@@ -173,7 +174,7 @@ fn rejected(connection: &Connection, sql: &str, message: String, offset: Option<
         }
     }
     Error::Rejected {
-        place: offset.and_then(|offset| Place::at(sql, offset)),
+        place,
         hint: meant(connection, &message),
         message,
     }

@@ -51,7 +51,13 @@ pub(super) fn write(
         writer.row(&row)?;
     }
     if question.total && !groups.is_empty() {
-        let mut row = total(question);
+        let nowhere = vec![Part::Unknown; question.by.len()];
+        let mut row = cells(&nowhere, question, &counts.names);
+        // The first column of a droplet is its id.
+        let place = usize::from(question.by.first() == Some(&Dimension::Droplet));
+        if let Some(cell) = row.get_mut(place) {
+            *cell = Value::Text(TOTAL);
+        }
         row.extend(measured(&counts.totals, question));
         writer.total(&row)?;
     }
@@ -129,21 +135,6 @@ fn cells<'a>(parts: &'a [Part], question: &Question, names: &'a Names) -> Vec<Va
         if *dimension == Dimension::Droplet {
             cells.push(name.map_or(Value::Null, |name| Value::Text(name)));
         }
-    }
-    cells
-}
-
-/// The cells of the dimensions in the row of the total.
-fn total(question: &Question) -> Vec<Value<'static>> {
-    let by = question
-        .by
-        .iter()
-        .flat_map(|dimension| dimension.headings());
-    let mut cells: Vec<_> = by.map(|_| Value::Null).collect();
-    // The first column of a droplet is its id.
-    let place = usize::from(question.by.first() == Some(&Dimension::Droplet));
-    if let Some(cell) = cells.get_mut(place) {
-        *cell = Value::Text(TOTAL);
     }
     cells
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row};
 use super::{Counts, Dimension, Measure, Question};
 use crate::core::model::DropletId;
 use crate::core::time::Timestamp;
-use crate::query::{Error, Filter, rows, scan};
+use crate::query::{Column, Error, Filter, rows, scan};
 
 /// The position of a group in one dimension. An unknown value comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,12 +127,12 @@ fn tags(
     Ok(tags)
 }
 
-/// The columns to read for each action: the status, the needs of the dimensions, and both times for durations.
+/// The columns to read for each action: the status, the needs of the dimensions, and the duration if it is measured.
 fn expressions(question: &Question) -> Vec<&'static str> {
     let mut expressions = vec!["actions.status"];
     expressions.extend(question.by.iter().map(|dimension| dimension.expression()));
     if question.measure == Measure::Durations {
-        expressions.extend(["actions.started_at", "actions.completed_at"]);
+        expressions.push(Column::DurationSeconds.expression());
     }
     expressions
 }
@@ -154,7 +154,7 @@ impl Grouping<'_> {
         let has_failed = text(row, 0)?.is_some_and(|status| status == "errored");
         let seconds = match self.question.measure {
             Measure::Errors => None,
-            Measure::Durations => duration(row, self.question.by.len() + 1)?,
+            Measure::Durations => row.get(self.question.by.len() + 1)?,
         };
         self.counts.totals[self.window].add(has_failed, seconds);
         for (droplet, tag) in &*self.places_of(row)? {
@@ -241,16 +241,6 @@ fn text<'row>(row: &'row Row<'_>, position: usize) -> rusqlite::Result<Option<Co
         ValueRef::Text(text) => Some(String::from_utf8_lossy(text)),
         _ => None,
     })
-}
-
-/// An invalid time counts as unknown.
-fn duration(row: &Row<'_>, position: usize) -> rusqlite::Result<Option<i64>> {
-    let time = |text: Option<Cow<'_, str>>| text?.parse::<Timestamp>().ok();
-    let started_at = time(text(row, position)?);
-    let completed_at = time(text(row, position + 1)?);
-    let ends = started_at.zip(completed_at);
-    let seconds = ends.map(|(start, end)| end.epoch_seconds() - start.epoch_seconds());
-    Ok(seconds.filter(|seconds| *seconds >= 0))
 }
 
 /// No period is shorter.

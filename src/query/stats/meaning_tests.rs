@@ -13,7 +13,12 @@ use crate::query::{Choice, Filter, count};
 
 fn question(by: &str, zone: &str, measure: Measure) -> Question {
     let by = by.split(',').map(|name| name.parse().unwrap()).collect();
-    Question::new(by, zone.parse().unwrap(), measure)
+    Question {
+        by,
+        zone: zone.parse().unwrap(),
+        measure,
+        ..Question::default()
+    }
 }
 
 fn answered(connection: &Connection, filter: &Filter, question: &Question) -> Rows {

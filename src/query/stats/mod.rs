@@ -24,8 +24,8 @@ use crate::query::{Column, Error, Filter};
 /// The maximum number of dimensions, without the account. More would make too many groups to read.
 pub const MOST_DIMENSIONS: usize = 3;
 
-/// The question: the counts and their presentation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The question: the counts and their presentation. By default one group of all actions, in UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
     /// The dimensions, each once.
     pub by: Vec<Dimension>,
@@ -50,28 +50,11 @@ pub struct Question {
     pub total: bool,
 }
 
-impl Question {
-    /// All groups of these dimensions, without a comparison and a total.
-    #[must_use]
-    pub fn new(by: Vec<Dimension>, zone: Zone, measure: Measure) -> Self {
-        Self {
-            by,
-            zone,
-            measure,
-            before: None,
-            min_count: 0,
-            top: None,
-            only_errored: false,
-            every_period: false,
-            total: false,
-        }
-    }
-}
-
 /// A measure of a group of actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Measure {
     /// The number and share of failed actions: `errored`, `errored_percent`.
+    #[default]
     Errors,
     /// The number of actions with a known duration, their mean, and the durations that half, 95 percent and all of them
     /// do not exceed: `n`, `mean_seconds`, `p50_seconds`, `p95_seconds`, `max_seconds`. Each of the last three is the
@@ -171,7 +154,10 @@ pub(super) fn of_droplets(
     filter: &Filter,
     now: Timestamp,
 ) -> Result<HashMap<DropletId, u64>, Error> {
-    let question = Question::new(vec![Dimension::Droplet], Zone::utc(), Measure::Errors);
+    let question = Question {
+        by: vec![Dimension::Droplet],
+        ..Question::default()
+    };
     let counts = Counts::read(connection, (filter, now), &question, None)?;
     let groups = counts.groups.iter();
     let count = groups.filter_map(|(parts, [tally, _])| match parts[..] {
