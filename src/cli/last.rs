@@ -66,8 +66,8 @@ pub(super) fn run(context: &Context, arguments: &Arguments) -> Result<Status, Fa
     };
     let question = Question::new(flags, &filter, order);
     let answer = question.print(context, |own, rows| {
-        filter::expect_types(&own.open_archive_itself()?, &what)?;
         let (connection, filter) = filter::opened(own, flags, &filter)?;
+        filter::expect_types(&connection, &what)?;
         let last = query::last(&connection, &filter, now)?;
         let found = last.iter().filter(|last| last.action_id.is_some()).count();
         let slips = filter::slips(&connection, &filter, found as u64)?;

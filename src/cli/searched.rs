@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use archiver::core::time::{duration_text, parse_duration};
 use archiver::query::report::Report;
+use archiver::query::status::counted;
 use archiver::query::{Choice, DropletSelector, Filter, TypeSelector};
 
 /// The parameters that are the window of a report.
 const WINDOW: [&str; 2] = ["since", "until"];
 
-/// `no reboot loops in the last 90d (--within 1h, --times 2)`
+/// `no reboot loops in the last 90 days (--within 1h, --times 2)`
 pub(super) fn nothing(report: &Report, written: &BTreeMap<String, String>) -> String {
     let others = report.parameters.iter().filter_map(|parameter| {
         let value = value(report, written, &parameter.name)?;
@@ -30,7 +31,7 @@ pub(super) fn nothing(report: &Report, written: &BTreeMap<String, String>) -> St
     )
 }
 
-/// `in the last 90d`, if that is a choice of the report and not of the user.
+/// `in the last 90 days`, if that is a choice of the report and not of the user.
 pub(super) fn usual_window(report: &Report, written: &BTreeMap<String, String>) -> Option<String> {
     let is_usual = !WINDOW.iter().any(|name| written.contains_key(*name));
     is_usual.then(|| window(report, written)).flatten()
@@ -41,7 +42,7 @@ fn window(report: &Report, written: &BTreeMap<String, String>) -> Option<String>
     let since = value(report, written, "since").filter(|since| *since != "@0");
     let until = written.get("until").map(|until| format!("until {until}"));
     let since = since.map(|since| match parse_duration(since) {
-        Ok(_) => format!("in the last {since}"),
+        Ok(seconds) => format!("in the last {}", length(seconds)),
         Err(_) => format!("since {since}"),
     });
     let parts: Vec<_> = [since, until].into_iter().flatten().collect();
@@ -57,6 +58,16 @@ pub(super) fn value<'a>(
     let default = report.parameter(name)?.default.as_ref();
     let value = written.get(name).or(default)?;
     Some(value.as_str()).filter(|value| !value.is_empty())
+}
+
+/// `90 days`, `12 hours`
+fn length(seconds: i64) -> String {
+    let whole = seconds.unsigned_abs();
+    match (whole % 86_400, whole % 3_600) {
+        (0, _) => counted(whole / 86_400, "day"),
+        (_, 0) => counted(whole / 3_600, "hour"),
+        _ => duration_text(seconds),
+    }
 }
 
 /// `no action matches: type reboot; droplet web-1; since 2020-07-01T00:00:00Z`
@@ -126,7 +137,7 @@ mod tests {
             (
                 "reboot-loops",
                 &[][..],
-                "no reboot loops in the last 90d (--within 1h, --times 2)",
+                "no reboot loops in the last 90 days (--within 1h, --times 2)",
             ),
             (
                 "failures",
@@ -141,6 +152,12 @@ mod tests {
         ] {
             assert_eq!(nothing_found(name, written), expected);
         }
+    }
+
+    #[test]
+    fn lengths_are_told_in_whole_units() {
+        let texts = [90 * 86_400, 86_400, 36 * 3_600, 90].map(length);
+        assert_eq!(texts, ["90 days", "1 day", "36 hours", "1m 30s"]);
     }
 
     #[test]
