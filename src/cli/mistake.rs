@@ -3,6 +3,7 @@
 //! clap finds the mistake. But its words are those of a parser ("invalid digit found in string"), and it suggests any
 //! flag that shares a few letters. It also takes `-3d` for a flag, so such a value is joined to its flag first.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsString;
 use std::num::{IntErrorKind, ParseIntError};
@@ -193,7 +194,9 @@ impl Mistake<'_> {
         });
         let long = |flag: &str| format!("--{flag}");
         if name.chars().count() == 1 {
-            let beginning = names.filter(|flag| flag.starts_with(name));
+            // A global flag is one of the command and one of the program.
+            let mut seen = BTreeSet::new();
+            let beginning = names.filter(|flag| flag.starts_with(name) && seen.insert(*flag));
             return beginning.take(2).map(long).collect();
         }
         let mut near = nearest(name, names);

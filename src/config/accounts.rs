@@ -137,10 +137,10 @@ impl Config {
                 continue;
             };
             let archive = config.configured_database()?.value;
+            let path = resolved(&archive);
             // Two names of one file (hard links) are two paths.
-            let file = archive.metadata().map(|it| (it.dev(), it.ino()));
-            let place = file.map_err(|_| resolved(&archive));
-            if let Some(other) = archives.insert(place, name) {
+            let file = path.metadata().map(|it| (it.dev(), it.ino()));
+            if let Some(other) = archives.insert(file.map_err(|_| path), name) {
                 let archive = archive.display();
                 let message = format!(
                     "the accounts `{other}` and `{name}` have the same archive: {archive}; give each its own `database`"

@@ -199,22 +199,24 @@ impl<'a> Reader<'a> {
 
     /// Reads a map. `above` has the keys above it. The parser limits the depth of the maps.
     fn map(&mut self, above: &str) -> Result<(), Puzzle> {
+        const MORE_OF_YAML: &str = "a key that refers to others is not supported here";
         loop {
             let (event, span) = self.next()?;
-            let key = match event {
+            match event {
                 Event::MappingEnd => return Ok(()),
-                Event::Scalar(text, style, ..)
-                    if text != "<<" || !matches!(style, ScalarStyle::Plain) =>
-                {
-                    text.to_lowercase()
+                Event::Alias(_) => return Err(puzzle(&span, MORE_OF_YAML)),
+                Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<" => {
+                    return Err(puzzle(&span, MORE_OF_YAML));
                 }
-                _ => {
-                    let reason =
-                        "a key that refers to others, or is not text, is not supported here";
-                    return Err(puzzle(&span, reason));
+                Event::Scalar(text, ..) => {
+                    self.value(format!("{above}{}", text.to_lowercase()), &span)?;
                 }
-            };
-            self.value(format!("{above}{key}"), &span)?;
+                event => {
+                    self.pass_over(&event)?;
+                    let (value, _) = self.next()?;
+                    self.pass_over(&value)?;
+                }
+            }
         }
     }
 

@@ -117,6 +117,7 @@ fn a_suggestion_is_about_what_was_written_or_there_is_none() {
         (&["export"], "needs <DIR>"),
         (&["query", "--typ", "reboot"], "did you mean `--type`?"),
         (&["query", "--json"], "did you mean `-o json`?"),
+        (&["sync", "-n"], "did you mean `--no-pager`?"),
         (&["qery"], "did you mean `archiver query`?"),
         (
             &["report", "downtme"],

@@ -45,18 +45,23 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     let ended = ended.inspect_err(|failure| terminal.failure(failure));
     let failed = Ending::Failed { not_before: None };
     let ending = ended.as_ref().map_or(failed, ending);
+    let write_metrics = || {
+        let file = lock(&account).setup.monitoring.metrics_file.clone();
+        if let Some(path) = file {
+            fleet.write_metrics(terminal, &path);
+        }
+    };
     if let Ok(ended) = ended {
+        // The daemon may be told to end before the check answers.
+        write_metrics();
         ping(&fleet, &account, &setup, ended).await;
     }
     let is_same = |other: &Arc<Mutex<Account>>| Arc::ptr_eq(other, &account);
     // A reload may have removed the account meanwhile.
     if lock(&fleet.accounts).iter().any(is_same) {
         lock(&account).end(ending, (fleet.clock)(), (fleet.chance)());
-        // Only now the file tells of no running sync.
-        let file = lock(&account).setup.monitoring.metrics_file.clone();
-        if let Some(path) = file {
-            fleet.write_metrics(terminal, &path);
-        }
+        // Only now the next tick is known.
+        write_metrics();
     }
 }
 
@@ -100,6 +105,7 @@ fn sync_once(fleet: &Fleet, account: &Mutex<Account>, setup: &Setup, runtime: &H
     let before = lock(account).figures.clone();
     let figures = monitoring::read_figures(&setup.context, before, &fleet.stopped);
     let mut account = lock(account);
+    account.daemon.running_since = None;
     account.daemon.is_token_refused = attempt::status_of(&ended.verdict) == Status::Unauthorized;
     // A reload may have chosen another archive meanwhile.
     if account.setup.path == setup.path {

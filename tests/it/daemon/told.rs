@@ -61,12 +61,16 @@ fn told_to_end_while_only_a_ping_is_under_way_it_speaks_of_no_sync() {
     let cloud = settled_cloud(3, 200);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/ping", silent.local_addr().unwrap());
-    let flags = ["--cron", NEVER, "--listen", "127.0.0.1:0", "--ping-url"];
     let sandbox = sandbox();
-    let daemon = sandbox.start_daemon(&cloud, &[&flags[..], &[&url]].concat());
-    until_counted(&daemon, 1.0);
-    // The sync has ended when the server answers once more.
-    asked(&daemon, "/healthz");
+    let metrics = sandbox.folder().join("archiver.prom");
+    let flags = ["--cron", NEVER, "--ping-url", &url, "--metrics-file"];
+    let daemon = sandbox.start_daemon(&cloud, &[&flags[..], &[metrics.to_str().unwrap()]].concat());
+    until("the metrics do not wait for the ping", || metrics.exists());
+    assert!(
+        fs::read_to_string(&metrics)
+            .unwrap()
+            .contains("archiver_sync_running 0")
+    );
     end(daemon)
         .says("told to end")
         .never_says("the running sync");
