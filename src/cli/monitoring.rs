@@ -1,4 +1,5 @@
-//! Syncs, and reports it to other programs: a file of metrics, and a dead man's switch. `sync` and `daemon` both use it.
+//! Runs a sync, and reports it to other programs: a file of metrics, and a dead man's switch. `archiver sync` and the
+//! daemon both use it.
 //!
 //! An error here is a warning, and never makes a sync fail.
 

@@ -188,7 +188,7 @@ impl CalendarUnit {
     }
 
     /// The units that lie between two instants, wholly or in part: text, start and end of each on the clocks of a zone.
-    /// An hour and a weekday are no stretch of time, and have those of days.
+    /// For hours and weekdays, which no caller asks for, the units are days.
     #[must_use]
     pub fn between(
         self,
