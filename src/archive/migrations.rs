@@ -7,6 +7,8 @@ use super::error::{Error, Step};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, RowIndex, Transaction, TransactionBehavior};
 use std::collections::BTreeMap;
+#[cfg(test)]
+use std::sync::{LazyLock, Mutex};
 
 /// Marks a SQLite file as an archive: `dArc`, at offset 68 of the file.
 pub const APPLICATION_ID: i32 = 0x6441_7263;
@@ -60,6 +62,19 @@ pub(super) fn model(version: i64) -> Result<Connection, Error> {
     let last = usize::try_from(version).unwrap_or(0).min(MIGRATIONS.len());
     apply_all(&connection, &MIGRATIONS[..last])?;
     Ok(connection)
+}
+
+/// An empty archive in memory, copied from one that all tests share: a copy takes a tenth of the time of the migrations.
+#[cfg(test)]
+pub(crate) fn empty() -> Connection {
+    static MODEL: LazyLock<Mutex<Connection>> =
+        LazyLock::new(|| Mutex::new(model(LATEST_VERSION).unwrap()));
+    let mut connection = Connection::open_in_memory().unwrap();
+    let model = crate::core::threads::lock(&MODEL);
+    let copy = rusqlite::backup::Backup::new(&model, &mut connection).unwrap();
+    copy.step(-1).unwrap();
+    drop(copy);
+    connection
 }
 
 /// The number of the last applied migration.

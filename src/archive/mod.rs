@@ -48,6 +48,8 @@ pub use indexes::partial_indexes;
 pub use interrupt::{LockWait, end_when};
 pub use listings::{Audit, Listing, ListingKind, coverage_by_listing};
 pub use lock::{ArchiveLock, LockState, holders};
+#[cfg(test)]
+pub(crate) use migrations::empty;
 pub use migrations::{APPLICATION_ID, LATEST_VERSION, Object, Relation, Schema, schema};
 pub use open::{Upgrade, open_read_only, open_read_only_unless};
 pub use runs::{Outcome, RunId, RunSummary};

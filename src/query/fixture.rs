@@ -39,12 +39,7 @@ impl Default for Row<'_> {
 
 /// A complete archive of an account without actions, with the regions nyc3 and ams3.
 pub(crate) fn archive() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
-    for relation in crate::archive::schema().unwrap().relations {
-        for statement in relation.statements {
-            connection.execute_batch(&statement).unwrap();
-        }
-    }
+    let connection = crate::archive::empty();
     connection
         .execute_batch(
             "INSERT INTO sync_runs (id, started_at, scope, version)

@@ -5,7 +5,7 @@ use crate::archive::Archive;
 use crate::asked::requests;
 use crate::cloud::{Action, Cloud, Fault, FaultRule, Options, Order};
 use crate::process::until;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, UNPACED};
 
 /// An account, and its droplet with the longest history.
 fn with_busy_droplet(options: Options) -> (Cloud, i64) {
@@ -151,7 +151,7 @@ fn a_listing_that_grows_in_no_order_is_archived_whole_or_not_called_complete() {
         ..settled(4, 1_000)
     };
     let cloud = Cloud::start(options).unwrap();
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new().configured(UNPACED);
     for _ in 0..3 {
         let run = sandbox.sync(&cloud, &["--all"]).exits(3);
         run.says("the account's listing is incomplete");

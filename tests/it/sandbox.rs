@@ -11,6 +11,10 @@ use crate::archive::Archive;
 use crate::cloud::Cloud;
 use crate::process::{Run, Running};
 
+/// A configuration without pacing, so that no test waits for the next minute.
+pub(crate) const UNPACED: &str =
+    "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
+
 /// The environment has only the variables that a test sets.
 pub(crate) struct Sandbox {
     folder: TempDir,

@@ -103,9 +103,8 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn in_memory() -> Self {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = migrations::empty();
         prepare(&connection).unwrap();
-        migrations::apply(&connection).unwrap();
         let lock_wait = LockWait::new(&Cancellation::never()).for_writing();
         Self::with(Store::of(connection, lock_wait))
     }

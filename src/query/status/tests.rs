@@ -8,16 +8,6 @@ use crate::archive;
 /// Noon. Times in these tests are hours and minutes of this day.
 const NOW: &str = "2026-01-01T12:00:00Z";
 
-fn archive() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
-    for relation in archive::schema().unwrap().relations {
-        for statement in relation.statements {
-            connection.execute_batch(&statement).unwrap();
-        }
-    }
-    connection
-}
-
 /// A sync run of the account at this hour, with its outcome.
 fn sync(connection: &Connection, hour: u32, outcome: Option<&str>, message: Option<&str>) {
     sync_of(connection, "account", hour, outcome, message);
@@ -96,7 +86,7 @@ const HOUR: i64 = 3_600;
 
 #[test]
 fn an_archive_without_a_sync_was_never_synced() {
-    let connection = archive();
+    let connection = archive::empty();
     assert_eq!(
         verdict(&connection),
         (State::NeverSynced, "never synced".to_owned())
@@ -108,7 +98,7 @@ fn an_archive_without_a_sync_was_never_synced() {
 
 #[test]
 fn a_complete_sync_is_as_fresh_as_its_beginning() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 10, Some("complete"), None);
     actions(&connection, 1_234);
     listing(&connection, None, 1_234, 1_234);
@@ -126,7 +116,7 @@ fn a_complete_sync_is_as_fresh_as_its_beginning() {
 
 #[test]
 fn a_sync_that_lies_ahead_proves_no_age() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 13, Some("complete"), None);
     actions(&connection, 1);
     let text = "1 action of the account, last synced in the future, by a clock that was wrong";
@@ -140,7 +130,7 @@ fn a_sync_that_lies_ahead_proves_no_age() {
 
 #[test]
 fn what_failed_since_takes_nothing_away_but_is_said() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 10, Some("complete"), None);
     sync(
         &connection,
@@ -165,7 +155,7 @@ fn what_failed_since_takes_nothing_away_but_is_said() {
 #[test]
 fn a_partial_sync_leaves_the_archive_incomplete_until_one_is_complete() {
     for outcome in ["partial", "interrupted"] {
-        let connection = archive();
+        let connection = archive::empty();
         sync(&connection, 8, Some("complete"), None);
         sync(&connection, 9, Some(outcome), Some("page 2 is missing"));
         sync(&connection, 10, Some("failed"), Some("no network"));
@@ -180,7 +170,7 @@ fn a_partial_sync_leaves_the_archive_incomplete_until_one_is_complete() {
 
 #[test]
 fn a_killed_sync_leaves_a_gap_or_none() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 8, Some("complete"), None);
     listing(&connection, None, 500, 500);
     sync(&connection, 11, None, None);
@@ -208,7 +198,7 @@ fn a_killed_sync_leaves_a_gap_or_none() {
 
 #[test]
 fn what_was_covered_and_is_doubted_by_a_killed_sync_is_a_gap() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 8, Some("complete"), None);
     listing(&connection, None, 500, 500);
     sync(&connection, 11, None, None);
@@ -222,7 +212,7 @@ fn what_was_covered_and_is_doubted_by_a_killed_sync_is_a_gap() {
 
 #[test]
 fn a_first_sync_that_has_not_ended_is_incomplete_with_how_far_it_is() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 11, None, None);
     listing(&connection, None, 52_292, 1_400);
     let (state, text) = judged(&connection, &held(), None);
@@ -242,7 +232,7 @@ fn a_first_sync_that_has_not_ended_is_incomplete_with_how_far_it_is() {
 
 #[test]
 fn an_archive_of_droplets_is_judged_as_one() {
-    let connection = archive();
+    let connection = archive::empty();
     // An old unfinished sync run of the account no longer matters.
     listing(&connection, None, 900, 100);
     let scope = r#"{"droplets":[1,2],"tags":[]}"#;
@@ -264,7 +254,7 @@ fn an_archive_of_droplets_is_judged_as_one() {
 
 #[test]
 fn droplets_of_a_tag_are_counted_as_they_are_followed() {
-    let connection = archive();
+    let connection = archive::empty();
     let scope = r#"{"droplets":[],"tags":["web"]}"#;
     sync_of(&connection, scope, 11, Some("complete"), None);
     listing(&connection, Some(1), 10, 10);
@@ -278,7 +268,7 @@ fn droplets_of_a_tag_are_counted_as_they_are_followed() {
 
 #[test]
 fn what_is_followed_is_measured_from_where_it_is_followed() {
-    let connection = archive();
+    let connection = archive::empty();
     listing(&connection, Some(1), 10, 10);
     connection
         .execute_batch(
@@ -299,7 +289,7 @@ fn what_is_followed_is_measured_from_where_it_is_followed() {
 
 #[test]
 fn a_complete_sync_of_the_account_holds_for_its_droplets() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 9, Some("complete"), None);
     sync_of(
         &connection,
@@ -322,7 +312,7 @@ fn missing(connection: &Connection, lock: &LockState) -> Option<String> {
 
 #[test]
 fn an_answer_says_what_is_missing_of_the_account() {
-    let connection = archive();
+    let connection = archive::empty();
     let said = |lock: &LockState| missing(&connection, lock).unwrap_or_default();
     let nothing = "nothing is archived yet, run `archiver sync`";
     assert_eq!(said(&LockState::Free), nothing);
@@ -359,7 +349,7 @@ fn an_answer_says_what_is_missing_of_the_account() {
 
 #[test]
 fn an_answer_says_how_many_droplets_of_the_scope_are_whole() {
-    let connection = archive();
+    let connection = archive::empty();
     let scope = r#"{"droplets":[1,2,3],"tags":[]}"#;
     sync_of(&connection, scope, 10, None, None);
     let said = || missing(&connection, &LockState::Free).unwrap_or_default();
@@ -392,7 +382,7 @@ fn an_answer_says_how_many_droplets_of_the_scope_are_whole() {
 
 #[test]
 fn only_the_last_sync_can_be_at_work() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 9, None, None);
     sync(&connection, 11, None, None);
     let runs = runs::last(&connection, &held()).unwrap();
@@ -402,7 +392,7 @@ fn only_the_last_sync_can_be_at_work() {
 
 #[test]
 fn facts_are_counted() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 11, Some("complete"), None);
     connection
         .execute_batch(

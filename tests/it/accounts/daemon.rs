@@ -1,9 +1,10 @@
 //! `archiver daemon` with several accounts.
 
-use super::{Agency, LIMITS};
+use super::Agency;
 use crate::cloud::{Fault, FaultRule};
 use crate::daemon::outside::{asked, series};
 use crate::process::{Running, SOON, until};
+use crate::sandbox::UNPACED;
 use crate::witness::Witness;
 
 fn until_said(daemon: &Running, text: &str) {
@@ -16,7 +17,7 @@ fn until_said(daemon: &Running, text: &str) {
 fn configured(rest: &str) -> Agency {
     let agency = Agency::new(&["home", "work"]);
     let top =
-        format!("{LIMITS}[schedule]\ncron = '0 0 1 1 *'\n[monitoring]\nlisten = '127.0.0.1:0'\n");
+        format!("{UNPACED}[schedule]\ncron = '0 0 1 1 *'\n[monitoring]\nlisten = '127.0.0.1:0'\n");
     let own = format!("[accounts.work.schedule]\ncron = '* * * * * *'\n{rest}");
     agency.configure(&top, &[("home", "home"), ("work", "work")], &own);
     agency
@@ -78,7 +79,7 @@ fn a_reload_goes_on_with_the_accounts_that_stay_and_adds_and_removes_others() {
     let agency = configured("");
     let daemon = agency.start(&["daemon", "--account", "all"]);
     until_said(&daemon, " work: run 1: complete: ");
-    let top = format!("{LIMITS}[schedule]\ncron = '@yearly'\n");
+    let top = format!("{UNPACED}[schedule]\ncron = '@yearly'\n");
     let both = [("home", "home"), ("work", "work")];
     agency.configure(&top, &both, "");
     daemon.signal("HUP");
@@ -107,7 +108,7 @@ fn a_reload_does_not_forget_which_account_failed_at_a_check_that_they_share() {
     let check = Witness::answering(200, "", "OK");
     let agency = Agency::new(&["home", "work"]);
     let url = check.url();
-    let top = format!("{LIMITS}[schedule]\ncron = '@yearly'\n[monitoring]\nping_url = '{url}'\n");
+    let top = format!("{UNPACED}[schedule]\ncron = '@yearly'\n[monitoring]\nping_url = '{url}'\n");
     let own = "[accounts.work.schedule]\ncron = '* * * * * *'\n";
     agency.configure(&top, &[("home", "home"), ("work", "work")], own);
     agency.clouds["home"].break_with(FaultRule::new(Fault::HtmlError(404)));

@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::{Agency, LIMITS};
+use super::Agency;
+use crate::sandbox::UNPACED;
 
 #[test]
 fn the_list_says_whose_archive_it_is_how_fresh_and_what_is_missing() {
@@ -10,7 +11,7 @@ fn the_list_says_whose_archive_it_is_how_fresh_and_what_is_missing() {
     let rest =
         "[accounts.empty]\n[accounts.part]\ndatabase = 'part.db'\ntoken_command = 'echo x'\n";
     let pairs = [("fresh", "fresh"), ("newer", "newer")];
-    agency.configure(LIMITS, &pairs, rest);
+    agency.configure(UNPACED, &pairs, rest);
     agency.run(&["sync", "--account", "fresh,newer"]).exits(0);
     let newer = Connection::open(agency.db("newer")).unwrap();
     newer.execute_batch("PRAGMA user_version = 999").unwrap();

@@ -14,10 +14,7 @@ use crate::account::settled;
 use crate::archive::Archive;
 use crate::cloud::{Cloud, Fault, FaultRule, Options};
 use crate::process::{Run, Running};
-use crate::sandbox::Sandbox;
-
-/// Not paced, so that no test waits for a minute.
-const LIMITS: &str = "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
+use crate::sandbox::{Sandbox, UNPACED};
 
 /// A user with several accounts, each with an API, a team, a token and a history of its own.
 struct Agency {
@@ -27,7 +24,7 @@ struct Agency {
 
 impl Agency {
     fn new(names: &[&'static str]) -> Self {
-        Self::with(names, LIMITS)
+        Self::with(names, UNPACED)
     }
 
     /// `top` is the top level of the configuration.

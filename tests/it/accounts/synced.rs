@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{Agency, LIMITS};
+use super::Agency;
 use crate::asked::{hold_after, requests, until_held};
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{SOON, until};
+use crate::sandbox::UNPACED;
 use crate::witness::Witness;
 
 const THREE: [&str; 3] = ["home", "shop", "work"];
@@ -34,7 +35,7 @@ fn accounts_whose_tokens_are_swapped_write_nothing() {
     agency.sync(&[]).exits(0);
     let before = THREE.map(|name| agency.archive(name).contents());
     agency.configure(
-        LIMITS,
+        UNPACED,
         &[("home", "work"), ("work", "home"), ("shop", "shop")],
         "",
     );
@@ -120,7 +121,7 @@ fn accounts_with_the_same_token_or_archive_are_refused_before_anything_is_asked(
     let agency = Agency::new(&["home", "work"]);
     let text = "[accounts.other]\ntoken_file = 'x'\n[accounts.third]\n";
     agency.configure(
-        LIMITS,
+        UNPACED,
         &[("home", "home")],
         &text.replace("'x'", "'../../../home.token'"),
     );
@@ -141,7 +142,7 @@ fn accounts_with_the_same_token_or_archive_are_refused_before_anything_is_asked(
         .run(&["sync", "--account", "all", "--db", "x.db"])
         .exits(2);
     run.says("the same archive");
-    agency.configure(LIMITS, &[("home", "home"), ("work", "work")], "");
+    agency.configure(UNPACED, &[("home", "home"), ("work", "work")], "");
     agency
         .sync(&["--db", "x.db"])
         .exits(2)
@@ -243,9 +244,9 @@ fn a_signal_ends_the_syncs_of_all_accounts() {
 #[test]
 fn accounts_share_a_file_of_metrics_and_a_check() {
     let check = Witness::answering(200, "", "OK");
-    let agency = Agency::with(&["home", "work"], LIMITS);
+    let agency = Agency::with(&["home", "work"], UNPACED);
     let top = format!(
-        "{LIMITS}[monitoring]\nmetrics_file = 'a.prom'\nping_url = '{}'\n",
+        "{UNPACED}[monitoring]\nmetrics_file = 'a.prom'\nping_url = '{}'\n",
         check.url()
     );
     agency.configure(&top, &[("home", "home"), ("work", "work")], "");

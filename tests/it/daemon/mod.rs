@@ -12,7 +12,7 @@ use std::process::Command;
 
 use crate::cloud::Cloud;
 use crate::process::{Running, SOON, until};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, UNPACED};
 
 impl Sandbox {
     /// `archiver daemon` against this cloud, with its token.
@@ -34,8 +34,6 @@ fn sandbox() -> Sandbox {
     Sandbox::new().configured(UNPACED)
 }
 
-const UNPACED: &str =
-    "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
 const EVERY_SECOND: &str = "* * * * * *";
 const NEVER: &str = "0 0 1 1 *";
 

@@ -4,12 +4,12 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 
 use super::outside::{asked, series};
-use super::{EVERY_SECOND, NEVER, UNPACED, end, lines, sandbox, until_said};
+use super::{EVERY_SECOND, NEVER, end, lines, sandbox, until_said};
 use crate::account::settled_cloud;
 use crate::asked::{hold_after, requests, until_held};
 use crate::cloud::{Fault, FaultRule};
 use crate::process::{Running, SOON, until};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, UNPACED};
 
 const TOO_SLOW: &str = "did not end in time";
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::CANARY;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, UNPACED};
 
 /// The place of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,6 @@ pub(super) struct Home {
     pub(super) flags: Vec<String>,
 }
 
-/// No pacing. Failures leave as many traces as they can.
-const CONFIGURATION: &str =
-    "[limits]\nrequests_per_minute = 4000000000\nrequests_per_hour = 4000000000\n";
-
 impl Home {
     pub(super) fn with(source: Source) -> Self {
         let secrets = tempfile::tempdir().unwrap();
@@ -69,7 +65,7 @@ impl Home {
         };
         let (mut home, key) = home.holding_the_token(source);
         let configuration = home.sandbox.config_file();
-        home.sandbox = home.sandbox.configured(&format!("{key}{CONFIGURATION}"));
+        home.sandbox = home.sandbox.configured(&format!("{key}{UNPACED}"));
         home.variable("ARCHIVER_CONFIG", &configuration)
     }
 

@@ -8,7 +8,7 @@ use super::*;
 
 /// An archive with these numbers of finished syncs and actions, of which ten are in progress.
 fn grown(runs: i64, actions: i64) -> Connection {
-    let connection = archive();
+    let connection = archive::empty();
     let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)";
     let sql = format!(
         "{numbers} INSERT INTO sync_runs (started_at, finished_at, scope, outcome, version)

@@ -36,7 +36,7 @@ const DROPLETS: &str = r#"{"droplets":[1,2,3],"tags":[]}"#;
 
 #[test]
 fn actions_are_counted_and_the_oldest_open_one_is_found() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "complete");
     execute(
         &connection,
@@ -55,7 +55,7 @@ fn actions_are_counted_and_the_oldest_open_one_is_found() {
 
 #[test]
 fn without_an_open_action_none_is_the_oldest() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "complete");
     let holdings = holdings(&connection);
     assert_eq!((holdings.open_actions, holdings.oldest_open_at), (0, None));
@@ -63,7 +63,7 @@ fn without_an_open_action_none_is_the_oldest() {
 
 #[test]
 fn the_accounts_listing_is_measured_as_far_as_it_was_seen() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "partial");
     listing(&connection, None, 400, 300);
     // The unfinished part of a sync of droplets does not count.
@@ -75,7 +75,7 @@ fn the_accounts_listing_is_measured_as_far_as_it_was_seen() {
 
 #[test]
 fn droplets_listings_are_summed_and_those_of_gone_droplets_left_out() {
-    let connection = archive();
+    let connection = archive::empty();
     sync_of(&connection, DROPLETS, 0, "partial");
     listing(&connection, None, 5_000, 5_000);
     listing(&connection, Some(1), 60, 60);
@@ -95,7 +95,7 @@ fn droplets_listings_are_summed_and_those_of_gone_droplets_left_out() {
 
 #[test]
 fn of_the_accounts_listing_that_serves_droplets_only_what_was_not_looked_at_counts() {
-    let connection = archive();
+    let connection = archive::empty();
     sync_of(&connection, DROPLETS, 0, "complete");
     listing(&connection, Some(1), 10, 10);
     execute(
@@ -118,7 +118,7 @@ fn of_the_accounts_listing_that_serves_droplets_only_what_was_not_looked_at_coun
 
 #[test]
 fn a_listing_that_was_looked_up_and_not_read_is_none() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "failed");
     execute(
         &connection,
@@ -131,7 +131,7 @@ fn a_listing_that_was_looked_up_and_not_read_is_none() {
 
 #[test]
 fn figures_that_cannot_be_read_stay_as_they_were() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "complete");
     let mut figures = figures(&connection);
     let before = figures.clone();
@@ -143,7 +143,7 @@ fn figures_that_cannot_be_read_stay_as_they_were() {
     figures.update(&other).unwrap_err();
     assert_eq!(figures, before);
     // A good row, and then one that cannot be read.
-    other = archive();
+    other = archive::empty();
     sync(&other, 0, "complete");
     sync(&other, 100, "complete");
     execute(&other, "ALTER TABLE sync_runs RENAME TO strict_runs");

@@ -19,17 +19,6 @@ use crate::query::status::RunState;
 /// The start of the first sync of an archive in these tests.
 const BEGINNING: i64 = 1_767_225_600;
 
-/// An archive without a sync.
-fn archive() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
-    for relation in archive::schema().unwrap().relations {
-        for statement in relation.statements {
-            connection.execute_batch(&statement).unwrap();
-        }
-    }
-    connection
-}
-
 /// The time this many seconds after the beginning.
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_epoch_seconds(BEGINNING + seconds).unwrap()

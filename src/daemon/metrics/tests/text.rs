@@ -39,7 +39,7 @@ pub(super) fn daemon() -> DaemonFigures {
 
 /// An archive with a value for every metric.
 pub(super) fn busy() -> Connection {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "complete");
     begin(&connection, "account", 40);
     let end = End {
@@ -168,7 +168,7 @@ fn what_is_not_known_is_left_out() {
     ];
     assert!(names.iter().eq(counters), "{names:?}");
 
-    let empty = text(&figures(&archive()), None, at(100), false);
+    let empty = text(&figures(&archive::empty()), None, at(100), false);
     assert_eq!(value(&empty, "archiver_actions"), Some(0.0));
     for name in [
         "archiver_coverage_ratio",
@@ -249,7 +249,7 @@ fn a_large_account_has_as_many_series_as_a_small_one() {
 
 #[test]
 fn counters_never_fall_while_an_archive_grows() {
-    let connection = archive();
+    let connection = archive::empty();
     let mut figures = Figures::default();
     let mut before = std::collections::BTreeMap::new();
     for run in 0..20 {

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_archive_without_a_sync_has_counted_nothing_and_knows_nothing() {
-    let totals = totals(&archive());
+    let totals = totals(&archive::empty());
     assert_eq!(totals, Totals::default());
     assert!(ENDINGS.iter().all(|ending| totals.runs(*ending) == 0));
     assert_eq!((totals.last_run, totals.quota), (None, None));
@@ -13,7 +13,7 @@ fn an_archive_without_a_sync_has_counted_nothing_and_knows_nothing() {
 
 #[test]
 fn syncs_are_counted_by_how_they_ended() {
-    let connection = archive();
+    let connection = archive::empty();
     for (hour, outcome) in ["complete", "partial", "failed", "interrupted", "complete"]
         .into_iter()
         .enumerate()
@@ -29,7 +29,7 @@ fn syncs_are_counted_by_how_they_ended() {
 
 #[test]
 fn what_syncs_did_is_summed() {
-    let connection = archive();
+    let connection = archive::empty();
     for run in 1..=2 {
         begin(&connection, "account", run * 100);
         let end = End {
@@ -62,7 +62,7 @@ fn what_syncs_did_is_summed() {
 
 #[test]
 fn a_sync_that_runs_is_not_counted_before_it_ends() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "complete");
     begin(&connection, "account", 3_600);
     let mut totals = totals(&connection);
@@ -83,7 +83,7 @@ fn a_sync_that_runs_is_not_counted_before_it_ends() {
 
 #[test]
 fn a_sync_without_an_end_was_killed_once_another_one_has_begun() {
-    let connection = archive();
+    let connection = archive::empty();
     let mut totals = totals(&connection);
     begin(&connection, "account", 0);
     totals.update(&connection).unwrap();
@@ -107,7 +107,7 @@ fn a_sync_without_an_end_was_killed_once_another_one_has_begun() {
 
 #[test]
 fn freshness_counts_from_the_beginning_of_the_last_complete_sync() {
-    let connection = archive();
+    let connection = archive::empty();
     sync(&connection, 0, "complete");
     sync(&connection, 100, "complete");
     sync(&connection, 200, "failed");
@@ -118,7 +118,7 @@ fn freshness_counts_from_the_beginning_of_the_last_complete_sync() {
 
 #[test]
 fn a_complete_sync_of_the_account_holds_for_every_scope_and_no_other_does() {
-    let connection = archive();
+    let connection = archive::empty();
     let (web, app) = (
         r#"{"droplets":[],"tags":["web"]}"#,
         r#"{"droplets":[7],"tags":[]}"#,
@@ -141,13 +141,13 @@ fn a_complete_sync_of_the_account_holds_for_every_scope_and_no_other_does() {
 
 #[test]
 fn another_archive_in_the_same_place_is_added_up_from_its_beginning() {
-    let old = archive();
+    let old = archive::empty();
     for hour in 0..3 {
         sync(&old, 3_600 * hour, "complete");
     }
     let mut totals = totals(&old);
     for runs in [1, 5] {
-        let new = archive();
+        let new = archive::empty();
         for hour in 0..runs {
             sync(&new, 86_400 + 3_600 * hour, "partial");
         }
@@ -162,7 +162,7 @@ fn another_archive_in_the_same_place_is_added_up_from_its_beginning() {
 
 #[test]
 fn absurd_numbers_neither_overflow_nor_take_anything_away() {
-    let connection = archive();
+    let connection = archive::empty();
     for (requests, left) in [(i64::MAX, Some(-1)), (i64::MAX, None), (i64::MAX, None)] {
         begin(&connection, "account", 50);
         let end = End {

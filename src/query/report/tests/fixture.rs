@@ -53,12 +53,7 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn new() -> Self {
-        let connection = Connection::open_in_memory().unwrap();
-        for relation in crate::archive::schema().unwrap().relations {
-            for statement in relation.statements {
-                connection.execute_batch(&statement).unwrap();
-            }
-        }
+        let connection = crate::archive::empty();
         connection
             .execute_batch(
                 "INSERT INTO sync_runs (id, started_at, scope, version)
