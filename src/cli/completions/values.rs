@@ -38,8 +38,9 @@ pub(super) struct Place<'a> {
     pub(super) library: &'a Library,
 }
 
-/// The longest time for the archive. A person does not wait for a completion.
-const LONGEST: Duration = Duration::from_millis(30);
+/// The longest time for the archive, which usually needs a few milliseconds. A busy machine needs more, and a person does
+/// not wait longer for a completion.
+const LONGEST: Duration = Duration::from_millis(300);
 const LONGEST_LOCK: Duration = Duration::from_millis(5);
 
 impl Place<'_> {

@@ -52,8 +52,10 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
         }
     };
     if let Ok(ended) = ended {
-        // The daemon may be told to end before the check answers.
-        write_metrics();
+        if setup.monitoring.pinger.is_some() {
+            // The daemon may be told to end before the check answers.
+            write_metrics();
+        }
         ping(&fleet, &account, &setup, ended).await;
     }
     let is_same = |other: &Arc<Mutex<Account>>| Arc::ptr_eq(other, &account);
