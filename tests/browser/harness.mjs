@@ -48,8 +48,8 @@ export async function open({ width = 1280, height = 900, dark = false, script = 
     javaScriptEnabled: script,
     reducedMotion: 'reduce',
   });
-  // Six browsers share two processors: this ends a wait that would never end, and measures nothing.
-  context.setDefaultTimeout(120_000);
+  // Six browsers may share two processors: this ends a wait that would never end, and measures nothing.
+  context.setDefaultTimeout(100_000);
   const page = await context.newPage();
   page.complaints = [];
   const isOwn = (url) => (address.startsWith('http:') ? new URL(url).origin === new URL(address).origin : url.split('#')[0] === at);

@@ -38,8 +38,8 @@ pub(super) struct Place<'a> {
     pub(super) library: &'a Library,
 }
 
-/// The longest time for the archive, which usually needs a few milliseconds. A busy machine needs more, and a person does
-/// not wait longer for a completion.
+/// The longest time for all archives together. They usually need a few milliseconds, and more on a busy machine; a person
+/// does not wait longer for a completion.
 const LONGEST: Duration = Duration::from_millis(300);
 const LONGEST_LOCK: Duration = Duration::from_millis(5);
 

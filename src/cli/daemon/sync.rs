@@ -62,9 +62,9 @@ pub(super) async fn run(fleet: Arc<Fleet>, account: Arc<Mutex<Account>>) {
     // A reload may have removed the account meanwhile.
     if lock(&fleet.accounts).iter().any(is_same) {
         lock(&account).end(ending, (fleet.clock)(), (fleet.chance)());
-        // Only now the next tick is known.
-        write_metrics();
     }
+    // Only now the next tick is known, and a removed account leaves the file.
+    write_metrics();
 }
 
 /// Sends the pings for the end of a sync.
